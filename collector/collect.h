@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One scrape: discover, ask each source, record how that went. Owns the opened sources and the last
+ * snapshots; used by main.c only.
+ */
+#pragma once
+
+#include "collector/snapshot.h"
+
+struct collector;
+struct hierarchy;
+struct options;
+
+/* Counters that outlive a scrape and that several parts add to; exported by source_self.c. */
+struct self_counters {
+	uint64_t series_dropped_max_cgroups; /* workloads over --cgroups.max */
+	uint64_t labels_shortened;
+	uint64_t http_requests[600]; /* by status code */
+	uint64_t http_in_flight;
+	uint64_t http_rejected;      /* over --web.max-requests */
+	uint64_t config_reloads_failed;
+	double config_last_success_time_s;
+	bool config_last_reload_ok;
+};
+
+/* Opens all enabled sources. -errno only when nothing can be served at all. */
+int collector_new(const struct options *options, struct self_counters *counters,
+		  struct collector **ret_collector);
+void collector_free(struct collector *collector);
+
+/* What a request asks for. */
+struct collect_request {
+	uint64_t sources;     /* bit i: sources[i]; ~0 for all that are on */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0 = none */
+	uint64_t max_age_ms;  /* a snapshot this young may be shared */
+};
+/*
+ * A snapshot with a reference of the caller's; never NULL. It is shared when one with the same
+ * sources is young enough.
+ */
+const struct snapshot *collector_acquire(struct collector *collector,
+					 const struct collect_request *request);

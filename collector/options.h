@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the user asked for. Owned by main, const for everyone else. Strings are never NULL unless said.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
+
+struct string_list {
+	char **items;
+	size_t n;
+};
+
+/* A row per option and its defaults: options.c. */
+struct options {
+	/* --path.*: where to read; a fixture tree or the host's mounts inside a container. */
+	char *path_cgroupfs; /* "" = find it (libcgroup, then mountinfo) */
+	char *path_procfs;
+	char *path_sysfs;
+	char *path_rootfs;
+
+	/* --web.* */
+	struct string_list web_listen_address;
+	char *web_telemetry_path;
+	char *web_config_file; /* "" = none */
+	uint64_t web_max_requests;
+	uint64_t web_min_scrape_interval_ms;
+	bool web_systemd_socket;
+	bool web_disable_exporter_metrics;
+
+	/* --collector.NAME: bit i is sources[i]. */
+	uint64_t sources_enabled;
+
+	/* --cgroups.*: PCRE2, anchored at both ends; empty list = everything. */
+	struct string_list cgroups_include_id, cgroups_exclude_id;
+	struct string_list cgroups_include_name, cgroups_exclude_name;
+	struct string_list cgroups_include_kind, cgroups_exclude_kind;
+	bool cgroups_inside_containers;
+	uint64_t cgroups_max; /* workloads; the rest is dropped and counted */
+	uint64_t labels_max_length; /* bytes of a label value; longer ones end in a hash */
+
+	/* --metrics.* */
+	struct string_list metrics_enable; /* optional rows by name */
+	bool compat_cadvisor_sentinels;
+
+	/* --filesystem.* */
+	uint64_t filesystem_interval_s; /* between two walks of one writable layer */
+
+	char *config_file; /* "" = none */
+	enum log_level log_level;
+	enum log_format log_format;
+};
+
+enum options_result { OPTIONS_RUN, OPTIONS_EXIT_OK, OPTIONS_EXIT_USAGE, OPTIONS_EXIT_CONFIG };
+
+/*
+ * Reads flags and the file of --config.file (flags win). Prints --help, --version and errors itself;
+ * anything but OPTIONS_RUN says that main returns at once. *options is owned by the caller:
+ * options_free() also after a failure.
+ */
+enum options_result options_parse(struct options *options, int argc, char **argv);
+void options_free(struct options *options);
+/* Whether an optional row was asked for by name. */
+bool options_metric_enabled(const struct options *options, const char *name);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One reading of the host: workloads, and families of samples about them. Built by collect.c and the
+ * sources, then const; reference-counted; all memory is its arena, freed as one.
+ * Exporters see `const struct snapshot *` and nothing behind it.
+ */
+#pragma once
+
+#include "collector/arena.h"
+#include "collector/histogram.h"
+#include "collector/metric.h"
+
+enum workload_kind {
+	KIND_HOST,
+	KIND_SLICE,
+	KIND_SERVICE,
+	KIND_SCOPE,
+	KIND_CONTAINER,
+	KIND_POD,
+	KIND_VM,
+	KIND_MACHINE,
+	KIND_OTHER,
+	N_WORKLOAD_KINDS,
+};
+
+/* A cgroup that is exported. Strings are UTF-8, capped in length, never NULL ("" is unknown). */
+struct workload {
+	uint64_t id;           /* cgroup id: inode of its directory */
+	uint32_t index;        /* in snapshot->workloads */
+	uint32_t parent;       /* index of its parent; its own for the root */
+	const char *path;      /* label `id`: "/", "/system.slice/ssh.service" */
+	const char *name;      /* the runtime's name for it */
+	const char *image;     /* empty for all that is not a container */
+	const char *namespace; /* Kubernetes, with pod and container */
+	const char *pod;
+	const char *container;
+	const char *runtime;      /* "docker", "podman", "containerd", ... */
+	const char *container_id; /* the runtime's full id */
+	enum workload_kind kind;
+	bool inside; /* within a container: in /api/v1/cgroups, without samples by default */
+};
+
+struct sample {
+	const struct workload *workload; /* NULL for SCOPE_HOST */
+	const char *const *labels;       /* values for the row's labels; NULL where it has none */
+	union {
+		uint64_t integer; /* raw; divide by metric_scale() */
+		double real;
+		const struct histogram *histogram;
+	};
+};
+
+/* Samples of a family in the order in which they were added. */
+struct sample_block {
+	struct sample_block *next;
+	unsigned n, size;
+	struct sample samples[];
+};
+
+struct family {
+	const struct metric *metric;
+	struct sample_block *first, *last;
+	size_t n_samples;
+	bool left_out; /* incomplete (deadline) or not asked for: exporters skip it */
+};
+
+/* How one source did in this collection. */
+struct source_status {
+	const char *name;
+	const char *help;
+	const char *reason;    /* why it is down; NULL when it is up */
+	uint64_t duration_ns;  /* of this collection */
+	uint64_t errors;       /* collections that failed, ever */
+	uint64_t series;       /* samples in this snapshot */
+	bool enabled, up, collected;
+};
+
+struct snapshot {
+	struct arena arena;
+	unsigned references;
+	uint64_t generation;      /* counts collections from 1 */
+	int64_t time_ms;          /* Unix time of the reading */
+	uint64_t monotonic_ns;    /* CLOCK_MONOTONIC at its start */
+	uint64_t duration_ns;     /* of the whole collection */
+	uint64_t sources_read;    /* bit i: sources[i] was asked */
+	bool complete;            /* no deadline cut it short */
+	struct workload *workloads; /* parents before children, siblings by name; [0] is the root */
+	uint32_t n_workloads;
+	struct family *families; /* all families of all sources, in table order */
+	size_t n_families;
+	struct source_status *sources;
+	size_t n_sources;
+};
+
+/* A new, empty snapshot with one reference. */
+struct snapshot *snapshot_new(void);
+/* Takes and gives back a reference; the last one frees it. snapshot_unref() accepts NULL. */
+const struct snapshot *snapshot_ref(const struct snapshot *snapshot);
+void snapshot_unref(const struct snapshot *snapshot);
+
+/*
+ * Add one sample to a family of the snapshot that is being built. `workload` is NULL exactly for
+ * SCOPE_HOST rows; `labels` holds metric_n_labels() strings that live as long as the snapshot (see
+ * snapshot_labels()), or is NULL for a row without labels. No sample means no data.
+ */
+void family_add_integer(struct snapshot *snapshot, struct family *family,
+			const struct workload *workload, const char *const *labels, uint64_t value);
+void family_add_real(struct snapshot *snapshot, struct family *family,
+		     const struct workload *workload, const char *const *labels, double value);
+void family_add_histogram(struct snapshot *snapshot, struct family *family,
+			  const struct workload *workload, const char *const *labels,
+			  const struct histogram *histogram);
+/* An array of `n` label values in the arena; the strings themselves are not copied. */
+const char *const *snapshot_labels(struct snapshot *snapshot, size_t n, const char *const *values);
+
+/* The family of a metric's name, or NULL. */
+const struct family *snapshot_family(const struct snapshot *snapshot, const char *name);
+/* A sample's value in the metric's unit, as a double (JSON, sorting). Not for histograms. */
+double sample_value(const struct metric *metric, const struct sample *sample);
+/* "container", "pod", ...: the `kind` label. */
+const char *workload_kind_name(enum workload_kind kind);
+
+/* Loops over all samples of a family; `block` and `i` are the caller's names. */
+#define for_each_sample(sample, family)                                                            \
+	for (const struct sample_block *block_ = (family)->first; block_; block_ = block_->next)   \
+		for (const struct sample *(sample) = block_->samples;                              \
+		     (sample) < block_->samples + block_->n; (sample)++)

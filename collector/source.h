@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every source of metrics implements, and what one collection hands to it.
+ * A source owns its state from open to close; it writes only the families handed to it.
+ */
+#pragma once
+
+#include "collector/snapshot.h"
+
+struct hierarchy; /* collector/cgroups.h */
+struct options;   /* collector/options.h */
+
+/* Of one scrape; lives while collect() runs. */
+struct collection {
+	const struct options *options;
+	struct hierarchy *hierarchy; /* walked just now */
+	struct snapshot *snapshot;   /* being built; its arena is for strings and labels */
+	uint64_t deadline_ns;        /* CLOCK_MONOTONIC; 0 is none */
+};
+
+struct source {
+	const char *name; /* --collector.NAME, collect[]=NAME, {source="NAME"} */
+	const char *help; /* what it reads, in a few words, for --help and the landing page */
+	bool optional;    /* off unless --collector.NAME */
+	const struct metric *metrics;
+	size_t n_metrics;
+	/*
+	 * Prepares; sets *ret_state. -errno: this source is down and the daemon goes on. *ret_reason
+	 * may be set to a sentence (a static string, or one that lives with the process).
+	 */
+	int (*open)(const struct options *options, void **ret_state, const char **ret_reason);
+	/* Adds samples; families[i] belongs to metrics[i]. -errno: what was added so far is kept. */
+	int (*collect)(void *state, struct collection *collection, struct family families[]);
+	/* Frees what open() made. */
+	void (*close)(void *state);
+};
+
+/* The visible list of all sources, in the order in which their families come out. */
+extern const struct source *const sources[];
+extern const size_t n_sources;
+
+/*
+ * Whether the deadline has passed. Sources ask every COLLECTION_STRIDE workloads and return
+ * -ETIME when it has; collect.c then leaves their families out whole.
+ */
+enum { COLLECTION_STRIDE = 64 };
+bool collection_expired(const struct collection *collection);
+/*
+ * Errors that mean "no data" and not failure: a vanished cgroup (ENOENT, ENODEV), a controller that
+ * is not there (ENOENT), or PSI switched off (EOPNOTSUPP). cgroup-v2.rst, and kernfs for ENODEV.
+ */
+bool is_absent(int err);
