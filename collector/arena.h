@@ -8,7 +8,7 @@
 
 struct arena {
 	struct arena_chunk *chunk; /* newest first */
-	size_t bytes;              /* taken from the system, chunk headers included */
+	size_t bytes;		   /* taken from the system, chunk headers included */
 };
 
 /*

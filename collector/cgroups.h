@@ -15,43 +15,52 @@
 struct options;
 struct workload;
 
-/* Files a source may ask for, by number. The hierarchy keeps open those that are worth it. */
-enum { HIERARCHY_FILES_MAX = 128 };
+enum {
+	HIERARCHY_FILES_MAX = 128, /* files that sources may ask for, by number */
+	HIERARCHY_GROUPS_MAX =
+		100000,		    /* groups in one walk; a container can make children at will */
+	HIERARCHY_PATH_MAX = 16384, /* bytes of a path; kernfs itself sets no limit */
+	GROUP_FILE_MAX = 1024 * 1024, /* bytes of one file */
+};
 
 struct group {
-	uint64_t id;          /* inode of the directory: unique for the boot, kernel 5.5 and later */
+	uint64_t id; /* inode of the directory: unique for the boot, kernel 5.5 and later */
 	struct group *parent; /* NULL for the root */
-	char *name;           /* last component, raw bytes; "" for the root */
-	char *path;           /* from the root, raw bytes, leading '/'; "/" for the root */
+	char *name;	      /* last component, raw bytes; "" for the root */
+	char *path;	      /* from the root, raw bytes, leading '/'; "/" for the root */
 	unsigned depth;
-	int dirfd;            /* -1: none left, or vanished */
-	int *kept;            /* descriptors of kept files, by file number; NULL before the first */
+	int dirfd; /* -1: none left, or vanished */
+	int *kept; /* descriptors of kept files, by file number; NULL before the first */
 	uint64_t absent[HIERARCHY_FILES_MAX / 64]; /* files that were not there when last asked */
 	uint64_t absent_since_ns;
-	uint64_t seen;        /* number of the walk that last saw it */
-	struct identity *identity; /* what containers.c made of it; NULL before it looked */
-	bool inside;          /* below a container */
-	const struct workload *workload; /* in the snapshot being built; NULL when not exported */
+	uint64_t seen;			 /* number of the walk that last saw it */
+	struct identity *identity;	 /* what containers.c made of it; NULL before it looked */
+	bool inside;			 /* below a container */
+	const struct workload *entry;	 /* in the snapshot being built; NULL when left out */
+	const struct workload *workload; /* the same when sources shall read it, else NULL */
 	struct group *first_child, *next_sibling; /* by name */
-	UT_hash_handle hh; /* by id */
+	UT_hash_handle hh;			  /* by id */
 };
 
 struct hierarchy {
 	int root_fd;
-	char *root_path;     /* where it is mounted, as we see it */
-	bool hybrid;         /* v1 controllers are mounted beside it */
+	char *root_path;      /* where it is mounted, as we see it */
+	char *v1_controllers; /* mounted on v1 beside it: "cpu,memory"; "" on a unified host */
 	struct group *root;
-	struct group *by_id; /* uthash */
+	struct group *by_id;   /* uthash */
 	struct group **groups; /* parents before children, siblings by name */
 	size_t n_groups, groups_size;
 	uint64_t walks;
 	const char *files[HIERARCHY_FILES_MAX]; /* names by number */
 	bool keep[HIERARCHY_FILES_MAX];
 	unsigned n_files;
-	size_t open_fds, fd_budget; /* kept file descriptors, directories not counted */
-	uint64_t walk_errors;  /* directories that could not be listed, ever */
-	uint64_t fd_exhausted; /* times a descriptor could not be kept for want of one, ever */
-	char *buffer; size_t buffer_size; /* for group_read(); owned here so that no scrape allocates */
+	size_t open_dirs;	    /* directory descriptors */
+	size_t open_fds, fd_budget; /* kept file descriptors */
+	uint64_t walk_errors;	    /* directories that could not be opened or listed, ever */
+	uint64_t groups_dropped;    /* too deep, too long or too many in the last walk */
+	uint64_t fd_exhausted;	    /* times a descriptor was wanted and none was left, ever */
+	char *buffer;		    /* for group_read(); owned here so that no scrape allocates */
+	size_t buffer_size;
 };
 
 /*
@@ -73,9 +82,19 @@ ssize_t group_read(struct hierarchy *hierarchy, struct group *group, unsigned fi
 		   const char **ret_text);
 /* The group of a cgroup id, or NULL. */
 struct group *hierarchy_find(const struct hierarchy *hierarchy, uint64_t id);
-/* Raises the soft RLIMIT_NOFILE to the hard one and returns the budget for kept files. */
-size_t hierarchy_raise_fd_limit(void);
+/* Closes all descriptors that the group keeps: group_files.c's part of forgetting it. */
+void group_close_files(struct hierarchy *hierarchy, struct group *group);
+/* A descriptor of the group's directory: ->dirfd, or a fresh one that the caller closes (*ret_own). */
+int group_directory(struct hierarchy *hierarchy, struct group *group, bool *ret_own);
+/* Raises the soft RLIMIT_NOFILE to the hard one, once at start: the budget for kept files follows it. */
+void hierarchy_raise_fd_limit(void);
+/*
+ * An estimate of the kernel memory behind our descriptors, in bytes: a kept kernfs file holds struct
+ * file, kernfs_open_file, seq_file and a page of buffer; a directory only struct file.
+ */
+size_t hierarchy_fd_memory(const struct hierarchy *hierarchy);
 
 #define for_each_group(group, hierarchy)                                                           \
 	for (size_t group_i_ = 0; group_i_ < (hierarchy)->n_groups; group_i_++)                    \
-		for (struct group *(group) = (hierarchy)->groups[group_i_]; (group); (group) = NULL)
+		for (struct group * (group) = (hierarchy)->groups[group_i_]; (group);              \
+		     (group) = NULL)

@@ -13,11 +13,11 @@ struct options;
 
 /* Counters that outlive a scrape and that several parts add to; exported by source_self.c. */
 struct self_counters {
-	uint64_t series_dropped_max_cgroups; /* workloads over --cgroups.max */
+	uint64_t workloads_dropped; /* over --cgroups.max, ever */
 	uint64_t labels_shortened;
 	uint64_t http_requests[600]; /* by status code */
 	uint64_t http_in_flight;
-	uint64_t http_rejected;      /* over --web.max-requests */
+	uint64_t http_rejected; /* over --web.max-requests */
 	uint64_t config_reloads_failed;
 	double config_last_success_time_s;
 	bool config_last_reload_ok;
@@ -40,3 +40,5 @@ struct collect_request {
  */
 const struct snapshot *collector_acquire(struct collector *collector,
 					 const struct collect_request *request);
+/* The hierarchy, for what is read outside of a collection: the processes of one workload. */
+struct hierarchy *collector_hierarchy(struct collector *collector);

@@ -11,14 +11,18 @@ struct containers;
 struct group;
 struct hierarchy;
 struct options;
+struct self_counters;
 
 /* What is known of one group; owned by it, made once per cgroup id. Strings are owned, never NULL. */
 struct identity {
 	enum workload_kind kind;
 	const char *runtime; /* static */
+	char *path;	     /* the group's path as a label */
 	char *container_id;
 	char *name, *image, *namespace, *pod, *container;
-	bool ignored; /* conmon, supervisor, init scopes of runtimes: never exported as a container */
+	int64_t start_ms; /* Unix time, from its first process or from its runtime; 0 = not known yet */
+	unsigned start_tries;
+	bool excluded; /* by a filter */
 };
 
 /* Compiles the filters. -EINVAL with *ret_error (caller frees) for a bad pattern. */
@@ -26,22 +30,11 @@ int containers_new(const struct options *options, struct containers **ret_contai
 		   char **ret_error);
 void containers_free(struct containers *containers);
 /*
- * Looks at every group of the hierarchy, sets group->identity, ->inside and ->workload, and fills
- * snapshot->workloads: parents before children. Returns how many workloads were dropped at
- * --cgroups.max.
+ * Looks at every group of the hierarchy, sets group->identity, ->inside, ->entry and ->workload, and fills
+ * snapshot->workloads: parents before children. Workloads over --cgroups.max, and labels that had to
+ * be shortened, are counted.
  */
-uint64_t containers_discover(struct containers *containers, struct hierarchy *hierarchy,
-			     struct snapshot *snapshot);
+void containers_discover(struct containers *containers, struct hierarchy *hierarchy,
+			 struct snapshot *snapshot, struct self_counters *counters);
 /* Frees a group's identity; accepts NULL. */
 void identity_free(struct identity *identity);
-/*
- * The kind, runtime and id that a group's last component and its parent's tell. Pure; for tests.
- * *ret_id_start/_length delimit the id within `name` (length 0: none).
- */
-struct leaf {
-	enum workload_kind kind;
-	const char *runtime;
-	size_t id_start, id_length;
-	bool ignored;
-};
-struct leaf containers_recognise(const char *name, const char *parent_path);

@@ -10,20 +10,20 @@
 
 struct exemplar {
 	double value;
-	int64_t timestamp_ms;       /* Unix time; required by the native form */
-	const char *const *labels;  /* name, value, name, value, ..., NULL; at most 128 characters */
+	int64_t timestamp_ms;	   /* Unix time; required by the native form */
+	const char *const *labels; /* name, value, name, value, ..., NULL; at most 128 characters */
 };
 
 struct histogram {
-	int schema;              /* bucket i covers (2^(2^-schema))^(i-1) exclusive to ^i inclusive */
-	double zero_threshold;   /* values at or below it are in zero_count; it is a bucket's upper bound */
+	int schema;	       /* bucket i covers (2^(2^-schema))^(i-1) exclusive to ^i inclusive */
+	double zero_threshold; /* values at or below it are in zero_count; it is a bucket's upper bound */
 	uint64_t zero_count;
-	int first;               /* index of counts[0] */
-	unsigned n;              /* number of counts */
-	const uint64_t *counts;  /* absolute, not cumulative, one per bucket */
-	uint64_t overflow;       /* above the last bound: native bucket first + n, classic only +Inf */
-	double sum;              /* in the metric's unit */
-	const int *bounds;       /* ascending native indices whose upper bounds are the classic `le`s */
+	int first;		/* index of counts[0] */
+	unsigned n;		/* number of counts */
+	const uint64_t *counts; /* absolute, not cumulative, one per bucket */
+	uint64_t overflow; /* above the last bound: native bucket first + n, classic only +Inf */
+	double sum;	   /* in the metric's unit */
+	const int *bounds; /* ascending native indices whose upper bounds are the classic `le`s */
 	unsigned n_bounds;
 	const struct exemplar *exemplars; /* by ascending value */
 	unsigned n_exemplars;

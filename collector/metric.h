@@ -15,7 +15,7 @@ enum metric_type { METRIC_GAUGE, METRIC_COUNTER, METRIC_HISTOGRAM, METRIC_INFO }
 /* Which labels stand before a row's own ones. */
 enum metric_scope {
 	SCOPE_WORKLOAD, /* container, id, image, name, namespace, pod */
-	SCOPE_HOST,     /* none: machine_*, tallyman_*, process_* */
+	SCOPE_HOST,	/* none: machine_*, tallyman_*, process_* */
 };
 
 /*
@@ -30,25 +30,26 @@ enum { METRIC_LABELS_MAX = 6 };
 #define SCALE_NANOSECONDS  UINT64_C(1000000000)
 #define SCALE_MICROSECONDS UINT64_C(1000000)
 #define SCALE_MILLISECONDS UINT64_C(1000)
-#define SCALE_CENTI        UINT64_C(100)
+#define SCALE_CENTI	   UINT64_C(100)
 
 struct metric {
-	const char *name; /* as it stands in text, `_total` included: cAdvisor's names do not all have it */
+	const char *
+		name; /* as it stands in text, `_total` included: cAdvisor's names do not all have it */
 	const char *help; /* one sentence or two, naming the kernel's file */
 	const char *unit; /* OpenMetrics unit: "seconds", "bytes", ... or NULL */
 	const char *labels[METRIC_LABELS_MAX]; /* beside those of the scope; NULL ends them */
 	enum metric_type type;
 	enum metric_scope scope;
 	enum metric_value value;
-	uint64_t scale;   /* raw units per base unit, a power of ten; 0 means 1 */
-	bool optional;    /* off unless its option or `name[]` asks for it */
+	uint64_t scale;	  /* raw units per base unit, a power of ten; 0 means 1 */
+	bool optional;	  /* off unless --metrics.enable names it: its family is then left out */
 	bool only_in_api; /* in the JSON API alone (averages, percentages) */
-	struct {          /* only the owning source reads this */
+	struct {	  /* only the owning source reads this */
 		const char *file; /* in the cgroup's directory */
 		const char *line; /* first word of the line ("some", "full"); NULL for any */
 		const char *key;  /* key in the line, or the field; NULL for a single-value file */
 		const char *also; /* second file, for derived rows */
-		int rule;         /* the source's own reading of this row; 0 = plain */
+		int rule;	  /* the source's own reading of this row; 0 = plain */
 	} from;
 };
 

@@ -41,7 +41,7 @@ struct options {
 	struct string_list cgroups_include_name, cgroups_exclude_name;
 	struct string_list cgroups_include_kind, cgroups_exclude_kind;
 	bool cgroups_inside_containers;
-	uint64_t cgroups_max; /* workloads; the rest is dropped and counted */
+	uint64_t cgroups_max;	    /* workloads; the rest is dropped and counted */
 	uint64_t labels_max_length; /* bytes of a label value; longer ones end in a hash */
 
 	/* --metrics.* */

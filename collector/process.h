@@ -14,12 +14,12 @@ struct options;
 
 struct process {
 	int32_t pid;
-	char state;          /* proc_pid_stat(5), field 3 */
-	char comm[64];       /* valid UTF-8 */
+	char state;    /* proc_pid_stat(5), field 3 */
+	char comm[64]; /* valid UTF-8 */
 	uint64_t threads;
-	uint64_t cpu_ticks;  /* utime + stime, in USER_HZ */
+	uint64_t cpu_ticks; /* utime + stime, in USER_HZ */
 	uint64_t rss_bytes;
-	uint64_t start_ms;   /* Unix time */
+	uint64_t start_ms; /* Unix time */
 };
 
 struct process_list {

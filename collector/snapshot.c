@@ -111,9 +111,9 @@ double sample_value(const struct metric *metric, const struct sample *sample)
 const char *workload_kind_name(enum workload_kind kind)
 {
 	static const char *const names[N_WORKLOAD_KINDS] = {
-		[KIND_HOST] = "host",       [KIND_SLICE] = "slice", [KIND_SERVICE] = "service",
-		[KIND_SCOPE] = "scope",     [KIND_POD] = "pod",     [KIND_CONTAINER] = "container",
-		[KIND_MACHINE] = "machine", [KIND_VM] = "vm",       [KIND_OTHER] = "other",
+		[KIND_HOST] = "host",	    [KIND_SLICE] = "slice", [KIND_SERVICE] = "service",
+		[KIND_SCOPE] = "scope",	    [KIND_POD] = "pod",	    [KIND_CONTAINER] = "container",
+		[KIND_MACHINE] = "machine", [KIND_VM] = "vm",	    [KIND_OTHER] = "other",
 	};
 
 	return names[kind];

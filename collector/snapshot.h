@@ -25,8 +25,8 @@ enum workload_kind {
 
 /* A cgroup that is exported. Strings are UTF-8, capped in length, never NULL ("" is unknown). */
 struct workload {
-	uint64_t id;           /* cgroup id: inode of its directory */
-	uint32_t index;        /* in snapshot->workloads */
+	uint64_t id;	       /* cgroup id: inode of its directory */
+	uint32_t index;	       /* in snapshot->workloads */
 	uint32_t parent;       /* index of its parent; its own for the root */
 	const char *path;      /* label `id`: "/", "/system.slice/ssh.service" */
 	const char *name;      /* the runtime's name for it */
@@ -34,15 +34,15 @@ struct workload {
 	const char *namespace; /* Kubernetes, with pod and container */
 	const char *pod;
 	const char *container;
-	const char *runtime;      /* "docker", "podman", "containerd", ... */
+	const char *runtime;	  /* "docker", "podman", "containerd", ... */
 	const char *container_id; /* the runtime's full id */
 	enum workload_kind kind;
-	bool inside; /* within a container: in /api/v1/cgroups, without samples by default */
+	bool inside; /* within a container: in /api/v1/cgroups only, without samples by default */
 };
 
 struct sample {
 	const struct workload *workload; /* NULL for SCOPE_HOST */
-	const char *const *labels;       /* values for the row's labels; NULL where it has none */
+	const char *const *labels;	 /* values for the row's labels; NULL where it has none */
 	union {
 		uint64_t integer; /* raw; divide by metric_scale() */
 		double real;
@@ -68,22 +68,22 @@ struct family {
 struct source_status {
 	const char *name;
 	const char *help;
-	const char *reason;    /* why it is down; NULL when it is up */
-	uint64_t duration_ns;  /* of this collection */
-	uint64_t errors;       /* collections that failed, ever */
-	uint64_t series;       /* samples in this snapshot */
+	const char *reason;   /* why it is down; NULL when it is up */
+	uint64_t duration_ns; /* of this collection */
+	uint64_t errors;      /* collections that failed, ever */
+	uint64_t series;      /* samples in this snapshot */
 	bool enabled, up, collected;
 };
 
 struct snapshot {
 	struct arena arena;
 	unsigned references;
-	uint64_t generation;      /* counts collections from 1 */
-	int64_t time_ms;          /* Unix time of the reading */
-	uint64_t monotonic_ns;    /* CLOCK_MONOTONIC at its start */
-	uint64_t duration_ns;     /* of the whole collection */
-	uint64_t sources_read;    /* bit i: sources[i] was asked */
-	bool complete;            /* no deadline cut it short */
+	uint64_t generation;	    /* counts collections from 1 */
+	int64_t time_ms;	    /* Unix time of the reading */
+	uint64_t monotonic_ns;	    /* CLOCK_MONOTONIC at its start */
+	uint64_t duration_ns;	    /* of the whole collection */
+	uint64_t sources_read;	    /* bit i: sources[i] was asked */
+	bool complete;		    /* no deadline cut it short */
 	struct workload *workloads; /* parents before children, siblings by name; [0] is the root */
 	uint32_t n_workloads;
 	struct family *families; /* all families of all sources, in table order */

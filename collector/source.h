@@ -7,26 +7,29 @@
 
 #include "collector/snapshot.h"
 
-struct hierarchy; /* collector/cgroups.h */
-struct options;   /* collector/options.h */
+struct hierarchy;     /* collector/cgroups.h */
+struct options;	      /* collector/options.h */
+struct self_counters; /* collector/collect.h */
 
 /* Of one scrape; lives while collect() runs. */
 struct collection {
 	const struct options *options;
 	struct hierarchy *hierarchy; /* walked just now */
 	struct snapshot *snapshot;   /* being built; its arena is for strings and labels */
-	uint64_t deadline_ns;        /* CLOCK_MONOTONIC; 0 is none */
+	const struct self_counters *counters;
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0 is none */
 };
 
 struct source {
 	const char *name; /* --collector.NAME, collect[]=NAME, {source="NAME"} */
 	const char *help; /* what it reads, in a few words, for --help and the landing page */
-	bool optional;    /* off unless --collector.NAME */
+	bool optional;	  /* off unless --collector.NAME */
 	const struct metric *metrics;
 	size_t n_metrics;
 	/*
 	 * Prepares; sets *ret_state. -errno: this source is down and the daemon goes on. *ret_reason
 	 * may be set to a sentence (a static string, or one that lives with the process).
+	 * -ECANCELED: it is switched off by an option of its own, which is no failure.
 	 */
 	int (*open)(const struct options *options, void **ret_state, const char **ret_reason);
 	/* Adds samples; families[i] belongs to metrics[i]. -errno: what was added so far is kept. */

@@ -19,7 +19,7 @@ struct name_filter {
 };
 
 struct renderer {
-	const char *name;         /* "text", "openmetrics", "protobuf" */
+	const char *name;	  /* "text", "openmetrics", "protobuf" */
 	const char *content_type; /* exact value of the header */
 	/*
 	 * Starts a rendering; the caller keeps its reference on the snapshot, and the filter, until
@@ -31,9 +31,9 @@ struct renderer {
 	void (*end)(void *rendering);
 };
 
-extern const struct renderer renderer_text;        /* text 0.0.4 */
+extern const struct renderer renderer_text;	   /* text 0.0.4 */
 extern const struct renderer renderer_openmetrics; /* OpenMetrics 1.0.0 */
-extern const struct renderer renderer_protobuf;    /* delimited io.prometheus.client.MetricFamily */
+extern const struct renderer renderer_protobuf;	   /* delimited io.prometheus.client.MetricFamily */
 extern const struct renderer *const renderers[];
 extern const size_t n_renderers;
 

@@ -47,9 +47,10 @@ struct http_request {
 struct http_reply {
 	unsigned status;
 	const char *content_type; /* static, or in `keep` */
-	struct buffer body;       /* taken over by the server */
+	struct buffer body;	  /* taken over by the server */
 	struct http_stream {
-		bool (*step)(void *state, struct buffer *out); /* as renderer.step; NULL = no stream */
+		bool (*step)(void *state,
+			     struct buffer *out); /* as renderer.step; NULL = no stream */
 		void (*end)(void *state);
 		void *state;
 	} stream;
@@ -58,7 +59,7 @@ struct http_reply {
 		char value[120];
 	} headers[8];
 	size_t n_headers;
-	char *keep; /* freed with the reply; NULL */
+	char *keep;	/* freed with the reply; NULL */
 	bool cacheable; /* else Cache-Control: no-store */
 };
 
@@ -66,7 +67,7 @@ struct route {
 	const char *path; /* exact, or ending in '*': "/api/v1/workloads/" followed by anything */
 	void (*handle)(const struct service *service, const struct http_request *request,
 		       struct http_reply *reply);
-	bool open; /* served without authentication: only /-/healthy */
+	bool open;	   /* served without authentication: only /-/healthy */
 	const char *title; /* for the landing page; NULL = not listed */
 };
 

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tree of groups: found, walked, forgotten. Reading files is group_files.c. */
+#include "collector/cgroups.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <utlist.h>
+
+#include "collector/cleanup.h"
+#include "collector/containers.h"
+#include "collector/memory.h"
+#include "collector/mounts.h"
+#include "collector/options.h"
+
+enum {
+	DIRENTS_BYTES = 64 * 1024, /* one entry may be over 4,000 bytes: kernfs has no NAME_MAX */
+	LEAF_LINKS = 2, /* kernfs counts subdirectories in st_nlink: "." and the parent's entry */
+	RESERVED_FDS = 512, /* for sockets, certificates, probes and files read in passing */
+};
+
+/* A file that was not there is asked for again: a controller may be switched on later. */
+static const uint64_t retry_absent_ns = UINT64_C(60) * 1000 * 1000 * 1000;
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+void hierarchy_raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* What RLIMIT_NOFILE leaves for kept files when every group also keeps its directory. */
+static void update_fd_budget(struct hierarchy *hierarchy)
+{
+	struct rlimit limit;
+	size_t used = RESERVED_FDS + hierarchy->open_dirs;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < used)
+		hierarchy->fd_budget = 0;
+	else
+		hierarchy->fd_budget = limit.rlim_cur - used;
+}
+
+static struct group *group_new(struct hierarchy *hierarchy, struct group *parent, const char *name,
+			       uint64_t id)
+{
+	struct group *group = xcalloc(1, sizeof(*group));
+
+	group->id = id;
+	group->parent = parent;
+	group->name = xstrdup(name);
+	group->dirfd = -1;
+	if (parent) {
+		group->depth = parent->depth + 1;
+		group->path = xasprintf("%s/%s", parent->parent ? parent->path : "", name);
+		LL_PREPEND2(parent->first_child, group, next_sibling);
+	} else {
+		group->path = xstrdup("/");
+	}
+	HASH_ADD(hh, hierarchy->by_id, id, sizeof(group->id), group);
+	return group;
+}
+
+/* Frees a group that is already out of its parent's list, and all below it; depth is no recursion. */
+static void group_free(struct hierarchy *hierarchy, struct group *top)
+{
+	top->next_sibling = NULL;
+	for (struct group *group = top; group;) {
+		struct group *next = group->next_sibling;
+
+		if (group->first_child) { /* children first: they take their parent's place in the queue */
+			struct group *last = group->first_child;
+
+			while (last->next_sibling)
+				last = last->next_sibling;
+			last->next_sibling = next;
+			next = group->first_child;
+		}
+		HASH_DEL(hierarchy->by_id, group);
+		group_close_files(hierarchy, group);
+		identity_free(group->identity);
+		free(group->name);
+		free(group->path);
+		free(group);
+		group = next;
+	}
+}
+
+/* Takes all children away that the walk `seen` did not meet. */
+static void forget_unseen(struct hierarchy *hierarchy, struct group *parent, uint64_t seen)
+{
+	for (struct group **link = &parent->first_child; *link;) {
+		struct group *child = *link;
+
+		if (child->seen == seen) {
+			link = &child->next_sibling;
+		} else {
+			*link = child->next_sibling;
+			group_free(hierarchy, child);
+		}
+	}
+}
+
+static int compare_names(const struct group *a, const struct group *b)
+{
+	return strcmp(a->name, b->name);
+}
+
+/* One directory entry that is a group: known by id, or new. True when it was new. */
+static bool meet(struct hierarchy *hierarchy, struct group *parent, const char *name, uint64_t id)
+{
+	struct group *group = hierarchy_find(hierarchy, id);
+
+	/* An id is never used twice on kernfs; elsewhere (fixtures) it may come back under another name. */
+	if (group && (group->parent != parent || !streq(group->name, name)))
+		return false;
+	if (group) {
+		group->seen = hierarchy->walks;
+		return false;
+	}
+	if (hierarchy->n_groups >= HIERARCHY_GROUPS_MAX ||
+	    strlen(parent->path) + strlen(name) + 2 > HIERARCHY_PATH_MAX) {
+		hierarchy->groups_dropped++;
+		return false;
+	}
+	group_new(hierarchy, parent, name, id)->seen = hierarchy->walks;
+	return true;
+}
+
+static int list_children(struct hierarchy *hierarchy, struct group *group, int fd)
+{
+	_Alignas(struct dirent64) char entries[DIRENTS_BYTES];
+	bool changed = false;
+	ssize_t n;
+
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	while ((n = getdents64(fd, entries, sizeof(entries))) > 0) {
+		for (ssize_t i = 0; i < n;) {
+			const struct dirent64 *entry = (const void *)(entries + i);
+
+			i += entry->d_reclen;
+			if (entry->d_type != DT_DIR || streq(entry->d_name, ".") ||
+			    streq(entry->d_name, ".."))
+				continue;
+			changed |= meet(hierarchy, group, entry->d_name, entry->d_ino);
+		}
+	}
+	if (n < 0)
+		return -errno;
+	if (changed)
+		LL_SORT2(group->first_child, compare_names, next_sibling);
+	return 0;
+}
+
+static void append(struct hierarchy *hierarchy, struct group *group)
+{
+	if (hierarchy->n_groups == hierarchy->groups_size) {
+		hierarchy->groups_size = hierarchy->groups_size ? hierarchy->groups_size * 2 : 64;
+		hierarchy->groups = xreallocarray(hierarchy->groups, hierarchy->groups_size,
+						  sizeof(struct group *));
+	}
+	hierarchy->groups[hierarchy->n_groups++] = group;
+}
+
+/* Brings one group's children up to date and queues them. */
+static void visit(struct hierarchy *hierarchy, struct group *group)
+{
+	bool own = false;
+	int fd = group_directory(hierarchy, group, &own), err = fd < 0 ? fd : 0;
+	struct stat st;
+
+	if (!err && fstat(fd, &st) < 0)
+		err = -errno;
+	if (!err && st.st_nlink != LEAF_LINKS)
+		err = list_children(hierarchy, group, fd);
+	if (own)
+		close(fd);
+	if (err && err != -ENOENT && err != -ENODEV) {
+		/* What was known stays until the directory can be listed again. */
+		hierarchy->walk_errors++;
+		for (struct group *child = group->first_child; child; child = child->next_sibling)
+			child->seen = hierarchy->walks;
+	}
+	forget_unseen(hierarchy, group, hierarchy->walks);
+	for (struct group *child = group->first_child; child; child = child->next_sibling)
+		append(hierarchy, child);
+}
+
+int hierarchy_walk(struct hierarchy *hierarchy)
+{
+	uint64_t now = now_ns();
+	struct stat st;
+
+	if (fstat(hierarchy->root_fd, &st) < 0)
+		return -errno;
+	if (st.st_nlink == 0)
+		return -ENODEV;
+	hierarchy->walks++;
+	hierarchy->n_groups = 0;
+	hierarchy->groups_dropped = 0;
+	append(hierarchy, hierarchy->root);
+	for (size_t i = 0; i < hierarchy->n_groups; i++) {
+		struct group *group = hierarchy->groups[i];
+
+		if (now - group->absent_since_ns > retry_absent_ns) {
+			memset(group->absent, 0, sizeof(group->absent));
+			group->absent_since_ns = now;
+		}
+		visit(hierarchy, group);
+	}
+	update_fd_budget(hierarchy);
+	return 0;
+}
+
+struct group *hierarchy_find(const struct hierarchy *hierarchy, uint64_t id)
+{
+	struct group *group;
+
+	HASH_FIND(hh, hierarchy->by_id, &id, sizeof(id), group);
+	return group;
+}
+
+int hierarchy_open(const struct options *options, struct hierarchy **ret_hierarchy)
+{
+	struct mounts mounts = { 0 };
+	struct stat st;
+	int err = mounts_find(options, &mounts);
+
+	if (err)
+		return err;
+	cleanup_close int fd = open(mounts.cgroup2, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		err = -errno;
+		mounts_free(&mounts);
+		return err;
+	}
+	struct hierarchy *hierarchy = xcalloc(1, sizeof(*hierarchy));
+	hierarchy->root_path = mounts.cgroup2;
+	hierarchy->v1_controllers = mounts.v1;
+	hierarchy->root = group_new(hierarchy, NULL, "", st.st_ino);
+	hierarchy->root->dirfd = hierarchy->root_fd = fd;
+	hierarchy->open_dirs = 1;
+	fd = -1; /* taken over */
+	update_fd_budget(hierarchy);
+	*ret_hierarchy = hierarchy;
+	return 0;
+}
+
+void hierarchy_close(struct hierarchy *hierarchy)
+{
+	if (!hierarchy)
+		return;
+	group_free(hierarchy, hierarchy->root);
+	free(hierarchy->groups);
+	free(hierarchy->buffer);
+	free(hierarchy->root_path);
+	free(hierarchy->v1_controllers);
+	free(hierarchy);
+}

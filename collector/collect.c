@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/collect.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "collector/cgroups.h"
+#include "collector/cleanup.h"
+#include "collector/containers.h"
+#include "collector/log.h"
+#include "collector/memory.h"
+#include "collector/options.h"
+#include "collector/source.h"
+
+enum { SHARED_SNAPSHOTS = 4 }; /* sets of sources that are asked for in turn: several scrapers */
+
+static const uint64_t longest_share_ns = UINT64_C(10) * 1000 * 1000 * 1000;
+
+struct opened {
+	void *state;
+	const char *reason; /* why it is down; NULL when it is up */
+	uint64_t errors;
+	bool enabled, open;
+	bool was_up; /* as last logged */
+};
+
+struct collector {
+	const struct options *options;
+	struct self_counters *counters;
+	struct hierarchy *hierarchy;
+	struct containers *containers;
+	struct opened *sources;
+	uint64_t generation;
+	const struct snapshot *shared[SHARED_SNAPSHOTS];
+	bool walk_failed; /* as last logged */
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static void log_source(const struct source *source, const char *reason)
+{
+	if (reason)
+		log_warn("source is down, continuing", "source", source->name, "reason", reason);
+	else
+		log_info("source is up again", "source", source->name);
+}
+
+static void open_source(struct collector *collector, size_t i)
+{
+	struct opened *opened = &collector->sources[i];
+	const char *reason = NULL;
+
+	opened->enabled = collector->options->sources_enabled >> i & 1;
+	opened->was_up = true;
+	if (!opened->enabled)
+		return;
+	int err = sources[i]->open(collector->options, &opened->state, &reason);
+	opened->open = !err;
+	if (err == -ECANCELED) /* an option of its own switches it off */
+		opened->enabled = false;
+	if (!err || err == -ECANCELED)
+		return;
+	opened->reason = reason ? reason : strerror(-err);
+	opened->was_up = false;
+	log_source(sources[i], opened->reason);
+}
+
+/* The one line that tells the user of a hybrid host why there are no memory metrics. */
+static void log_hierarchy(const struct hierarchy *hierarchy)
+{
+	log_info("reading cgroup v2", "path", hierarchy->root_path);
+	if (*hierarchy->v1_controllers)
+		log_warn("some controllers are on cgroup v1 and give no metrics; boot with "
+			 "systemd.unified_cgroup_hierarchy=1 to have them on v2",
+			 "controllers", hierarchy->v1_controllers);
+}
+
+int collector_new(const struct options *options, struct self_counters *counters,
+		  struct collector **ret_collector)
+{
+	struct collector *collector = xcalloc(1, sizeof(*collector));
+	cleanup_free char *error = NULL;
+
+	collector->options = options;
+	collector->counters = counters;
+	collector->sources = xcalloc(n_sources, sizeof(*collector->sources));
+	int err = hierarchy_open(options, &collector->hierarchy);
+	if (err) {
+		log_error("no cgroup v2 hierarchy to read", "path", options->path_cgroupfs,
+			  "reason", strerror(-err));
+	} else {
+		err = containers_new(options, &collector->containers, &error);
+		if (err)
+			log_error("bad filter", "reason", error);
+	}
+	if (err) {
+		collector_free(collector);
+		return err;
+	}
+	log_hierarchy(collector->hierarchy);
+	for (size_t i = 0; i < n_sources; i++)
+		open_source(collector, i);
+	*ret_collector = collector;
+	return 0;
+}
+
+void collector_free(struct collector *collector)
+{
+	if (!collector)
+		return;
+	for (size_t i = 0; i < SHARED_SNAPSHOTS; i++)
+		snapshot_unref(collector->shared[i]);
+	for (size_t i = 0; i < n_sources; i++)
+		if (collector->sources[i].open)
+			sources[i]->close(collector->sources[i].state);
+	containers_free(collector->containers);
+	hierarchy_close(collector->hierarchy);
+	free(collector->sources);
+	free(collector);
+}
+
+/* All families of all sources, in table order; what nobody asked for is left out from the start. */
+static void add_families(const struct collector *collector, struct snapshot *snapshot)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_sources; i++)
+		n += sources[i]->n_metrics;
+	snapshot->families = arena_alloc(&snapshot->arena, n * sizeof(*snapshot->families));
+	snapshot->n_families = n;
+	n = 0;
+	for (size_t i = 0; i < n_sources; i++) {
+		bool read = snapshot->sources_read >> i & 1;
+
+		for (size_t m = 0; m < sources[i]->n_metrics; m++, n++) {
+			const struct metric *metric = &sources[i]->metrics[m];
+
+			snapshot->families[n].metric = metric;
+			snapshot->families[n].left_out =
+				!read ||
+				(metric->optional &&
+				 !options_metric_enabled(collector->options, metric->name));
+		}
+	}
+}
+
+static void add_statuses(const struct collector *collector, struct snapshot *snapshot)
+{
+	snapshot->n_sources = n_sources;
+	snapshot->sources = arena_alloc(&snapshot->arena, n_sources * sizeof(*snapshot->sources));
+	for (size_t i = 0; i < n_sources; i++)
+		snapshot->sources[i] = (struct source_status){
+			.name = sources[i]->name,
+			.help = sources[i]->help,
+			.reason = collector->sources[i].reason,
+			.errors = collector->sources[i].errors,
+			.enabled = collector->sources[i].enabled,
+			.up = collector->sources[i].open && !collector->sources[i].reason,
+		};
+}
+
+/* After a source has run: what it managed, and a line in the log when that has changed. */
+static void record(struct collector *collector, struct collection *collection, size_t i, int err,
+		   struct family *families)
+{
+	struct source_status *status = &collection->snapshot->sources[i];
+	struct opened *opened = &collector->sources[i];
+
+	opened->reason = err ? strerror(-err) : NULL;
+	opened->errors += err != 0;
+	if (err == -ETIME) {
+		collection->snapshot->complete = false;
+		opened->reason = "the scrape's deadline passed";
+	}
+	for (size_t m = 0; m < sources[i]->n_metrics; m++) {
+		if (err == -ETIME)
+			families[m].left_out = true;
+		else if (!families[m].left_out && !families[m].metric->only_in_api)
+			status->series += families[m].n_samples;
+	}
+	status->collected = true;
+	status->up = !err;
+	status->reason = opened->reason;
+	status->errors = opened->errors;
+	if (opened->was_up != !err)
+		log_source(sources[i], opened->reason);
+	opened->was_up = !err;
+}
+
+static void collect_source(struct collector *collector, struct collection *collection, size_t i,
+			   struct family *families)
+{
+	struct opened *opened = &collector->sources[i];
+	uint64_t start = clock_ns(CLOCK_MONOTONIC);
+	int err = -ETIME;
+
+	if (!opened->open || !(collection->snapshot->sources_read >> i & 1))
+		return;
+	if (!collection_expired(collection))
+		err = sources[i]->collect(opened->state, collection, families);
+	collection->snapshot->sources[i].duration_ns = clock_ns(CLOCK_MONOTONIC) - start;
+	record(collector, collection, i, err, families);
+}
+
+static void walk(struct collector *collector)
+{
+	int err = hierarchy_walk(collector->hierarchy);
+
+	if (err && !collector->walk_failed)
+		log_error("cannot list cgroups, continuing", "path",
+			  collector->hierarchy->root_path, "reason", strerror(-err));
+	collector->walk_failed = err != 0;
+}
+
+static struct snapshot *collect(struct collector *collector, const struct collect_request *request)
+{
+	struct snapshot *snapshot = snapshot_new();
+	struct collection collection = {
+		.options = collector->options,
+		.hierarchy = collector->hierarchy,
+		.snapshot = snapshot,
+		.counters = collector->counters,
+		.deadline_ns = request->deadline_ns,
+	};
+	struct family *families;
+
+	snapshot->generation = ++collector->generation;
+	snapshot->time_ms = (int64_t)(clock_ns(CLOCK_REALTIME) / 1000000);
+	snapshot->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	snapshot->sources_read = request->sources & collector->options->sources_enabled;
+	walk(collector);
+	containers_discover(collector->containers, collector->hierarchy, snapshot,
+			    collector->counters);
+	add_families(collector, snapshot);
+	add_statuses(collector, snapshot);
+	families = snapshot->families;
+	for (size_t i = 0; i < n_sources; i++) {
+		collect_source(collector, &collection, i, families);
+		families += sources[i]->n_metrics;
+	}
+	snapshot->duration_ns = clock_ns(CLOCK_MONOTONIC) - snapshot->monotonic_ns;
+	return snapshot;
+}
+
+/* The youngest kept snapshot of exactly these sources, if it is young enough and whole. */
+static const struct snapshot *find_shared(const struct collector *collector, uint64_t wanted,
+					  uint64_t max_age_ms)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	for (size_t i = 0; i < SHARED_SNAPSHOTS; i++) {
+		const struct snapshot *s = collector->shared[i];
+
+		if (s && s->sources_read == wanted && s->complete &&
+		    now - s->monotonic_ns <= max_age_ms * 1000000)
+			return s;
+	}
+	return NULL;
+}
+
+/* Memory for one snapshot at a time, not for two: what the new one replaces goes first. */
+static void drop_old(struct collector *collector, uint64_t wanted)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	for (size_t i = 0; i < SHARED_SNAPSHOTS; i++) {
+		const struct snapshot *s = collector->shared[i];
+
+		if (s && (s->sources_read == wanted || now - s->monotonic_ns > longest_share_ns)) {
+			snapshot_unref(s);
+			collector->shared[i] = NULL;
+		}
+	}
+}
+
+/* Takes a free place, else that of the oldest. */
+static void share(struct collector *collector, const struct snapshot *snapshot)
+{
+	size_t place = 0;
+
+	for (size_t i = 0; i < SHARED_SNAPSHOTS; i++) {
+		const struct snapshot *s = collector->shared[i];
+
+		if (!s) {
+			place = i;
+			break;
+		}
+		if (s->generation < collector->shared[place]->generation)
+			place = i;
+	}
+	snapshot_unref(collector->shared[place]);
+	collector->shared[place] = snapshot_ref(snapshot);
+}
+
+const struct snapshot *collector_acquire(struct collector *collector,
+					 const struct collect_request *request)
+{
+	uint64_t wanted = request->sources & collector->options->sources_enabled;
+	const struct snapshot *snapshot = find_shared(collector, wanted, request->max_age_ms);
+
+	if (snapshot)
+		return snapshot_ref(snapshot);
+	drop_old(collector, wanted);
+	snapshot = collect(collector, request);
+	share(collector, snapshot);
+	return snapshot;
+}
+
+struct hierarchy *collector_hierarchy(struct collector *collector)
+{
+	return collector->hierarchy;
+}

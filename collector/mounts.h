@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where cgroup hierarchies are mounted. The caller owns what it gets.
+ */
+#pragma once
+
+struct options;
+
+struct mounts {
+	char *cgroup2; /* mount point of the v2 hierarchy, as this process sees it */
+	char *v1;      /* controllers on v1 hierarchies, "cpu,memory"; "" on a unified host */
+};
+
+/*
+ * Asks libcgroup, then reads <procfs>/self/mountinfo: libcgroup misses a cgroup2 mount whose
+ * cgroup.controllers is empty, and it always reads the real /proc. --path.cgroupfs overrules both.
+ * -ENOENT: no cgroup2 is mounted.
+ */
+int mounts_find(const struct options *options, struct mounts *ret);
+void mounts_free(struct mounts *mounts);

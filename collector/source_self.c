@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the collection itself went: tallyman_*. Runs after the sources that it tells of. */
+#include "collector/cgroups.h"
+#include "collector/cleanup.h"
+#include "collector/collect.h"
+#include "collector/source.h"
+
+enum {
+	SOURCE_UP,
+	SOURCE_DURATION,
+	SOURCE_ERRORS,
+	SERIES,
+	SCRAPE_COMPLETE,
+	WORKLOADS,
+	GROUPS,
+	WORKLOADS_DROPPED,
+	GROUPS_DROPPED,
+	LABELS_SHORTENED,
+	WALK_ERRORS,
+	OPEN_FDS,
+	FD_MEMORY,
+	FDS_EXHAUSTED,
+	SNAPSHOT_BYTES,
+	RELOAD_OK,
+	RELOAD_TIME,
+};
+
+static const struct metric metrics[] = {
+	[SOURCE_UP] = {
+		.name = "tallyman_source_up",
+		.help = "Whether a source that is switched on could be read; its reason is in the log "
+			"and in /api/v1/sources.",
+		.labels = { "source" },
+		.scope = SCOPE_HOST,
+	},
+	[SOURCE_DURATION] = {
+		.name = "tallyman_source_duration_seconds",
+		.help = "Time that reading a source took in this scrape.",
+		.unit = "seconds",
+		.labels = { "source" },
+		.scope = SCOPE_HOST,
+		.scale = SCALE_NANOSECONDS,
+	},
+	[SOURCE_ERRORS] = {
+		.name = "tallyman_source_errors_total",
+		.help = "Scrapes in which a source failed or ran into the deadline.",
+		.labels = { "source" },
+		.type = METRIC_COUNTER,
+		.scope = SCOPE_HOST,
+	},
+	[SERIES] = {
+		.name = "tallyman_series",
+		.help = "Samples that a source gave in this scrape.",
+		.labels = { "source" },
+		.scope = SCOPE_HOST,
+	},
+	[SCRAPE_COMPLETE] = {
+		.name = "tallyman_scrape_complete",
+		.help = "0 when the deadline of the scrape left families out, else 1.",
+		.scope = SCOPE_HOST,
+	},
+	[WORKLOADS] = {
+		.name = "tallyman_workloads",
+		.help = "Cgroups that are exported as workloads.",
+		.labels = { "kind" },
+		.scope = SCOPE_HOST,
+	},
+	[GROUPS] = {
+		.name = "tallyman_cgroups",
+		.help = "Cgroups that the last walk of the hierarchy found.",
+		.scope = SCOPE_HOST,
+	},
+	[WORKLOADS_DROPPED] = {
+		.name = "tallyman_workloads_dropped_total",
+		.help = "Workloads that were left out of a scrape because of --cgroups.max.",
+		.type = METRIC_COUNTER,
+		.scope = SCOPE_HOST,
+	},
+	[GROUPS_DROPPED] = {
+		.name = "tallyman_cgroups_dropped",
+		.help = "Cgroups that the last walk left out: too many, or their path too long.",
+		.scope = SCOPE_HOST,
+	},
+	[LABELS_SHORTENED] = {
+		.name = "tallyman_labels_shortened_total",
+		.help = "Label values that were cut at --labels.max-length and end in a hash.",
+		.type = METRIC_COUNTER,
+		.scope = SCOPE_HOST,
+	},
+	[WALK_ERRORS] = {
+		.name = "tallyman_walk_errors_total",
+		.help = "Cgroup directories that could not be opened or listed.",
+		.type = METRIC_COUNTER,
+		.scope = SCOPE_HOST,
+	},
+	[OPEN_FDS] = {
+		.name = "tallyman_cgroup_open_fds",
+		.help = "Descriptors that are kept open on the cgroup hierarchy.",
+		.labels = { "type" },
+		.scope = SCOPE_HOST,
+	},
+	[FD_MEMORY] = {
+		.name = "tallyman_cgroup_fd_kernel_memory_bytes",
+		.help = "Estimate of the kernel memory behind the kept descriptors.",
+		.unit = "bytes",
+		.scope = SCOPE_HOST,
+	},
+	[FDS_EXHAUSTED] = {
+		.name = "tallyman_fds_exhausted_total",
+		.help = "Times that RLIMIT_NOFILE was reached and kept descriptors were given back.",
+		.type = METRIC_COUNTER,
+		.scope = SCOPE_HOST,
+	},
+	[SNAPSHOT_BYTES] = {
+		.name = "tallyman_snapshot_bytes",
+		.help = "Memory of the reading that this scrape is made of.",
+		.unit = "bytes",
+		.scope = SCOPE_HOST,
+	},
+	[RELOAD_OK] = {
+		.name = "tallyman_config_last_reload_successful",
+		.help = "Whether the last reading of the configuration succeeded.",
+		.scope = SCOPE_HOST,
+	},
+	[RELOAD_TIME] = {
+		.name = "tallyman_config_last_reload_success_timestamp_seconds",
+		.help = "Unix time of the last successful reading of the configuration.",
+		.unit = "seconds",
+		.scope = SCOPE_HOST,
+		.value = VALUE_REAL,
+	},
+};
+
+static void add(struct snapshot *snapshot, struct family *family, const char *label, uint64_t value)
+{
+	family_add_integer(snapshot, family, NULL,
+			   label ? snapshot_labels(snapshot, 1, &label) : NULL, value);
+}
+
+static void add_statuses(struct snapshot *snapshot, struct family families[])
+{
+	for (size_t i = 0; i < snapshot->n_sources; i++) {
+		const struct source_status *status = &snapshot->sources[i];
+
+		if (!status->enabled)
+			continue;
+		bool asked = snapshot->sources_read >> i & 1;
+		if (asked) /* this source has not been timed yet, and is up if it gets here */
+			add(snapshot, &families[SOURCE_UP], status->name, status->up);
+		add(snapshot, &families[SOURCE_ERRORS], status->name, status->errors);
+		if (!status->collected)
+			continue;
+		add(snapshot, &families[SOURCE_DURATION], status->name, status->duration_ns);
+		add(snapshot, &families[SERIES], status->name, status->series);
+	}
+}
+
+static void add_workloads(struct snapshot *snapshot, struct family families[])
+{
+	uint64_t by_kind[N_WORKLOAD_KINDS] = { 0 };
+
+	for (uint32_t i = 0; i < snapshot->n_workloads; i++)
+		if (!snapshot->workloads[i].inside)
+			by_kind[snapshot->workloads[i].kind]++;
+	for (int kind = 0; kind < N_WORKLOAD_KINDS; kind++)
+		add(snapshot, &families[WORKLOADS], workload_kind_name(kind), by_kind[kind]);
+}
+
+static int self_open(const struct options *options, void **ret_state, const char **ret_reason)
+{
+	(void)options;
+	(void)ret_state;
+	(void)ret_reason;
+	return 0;
+}
+
+static int self_collect(void *state, struct collection *collection, struct family families[])
+{
+	const struct self_counters *counters = collection->counters;
+	const struct hierarchy *h = collection->hierarchy;
+	struct snapshot *s = collection->snapshot;
+
+	(void)state;
+	add_statuses(s, families);
+	add_workloads(s, families);
+	add(s, &families[SCRAPE_COMPLETE], NULL, s->complete);
+	add(s, &families[GROUPS], NULL, h->n_groups);
+	add(s, &families[WORKLOADS_DROPPED], NULL, counters->workloads_dropped);
+	add(s, &families[GROUPS_DROPPED], NULL, h->groups_dropped);
+	add(s, &families[LABELS_SHORTENED], NULL, counters->labels_shortened);
+	add(s, &families[WALK_ERRORS], NULL, h->walk_errors);
+	add(s, &families[OPEN_FDS], "directory", h->open_dirs);
+	add(s, &families[OPEN_FDS], "file", h->open_fds);
+	add(s, &families[FD_MEMORY], NULL, hierarchy_fd_memory(h));
+	add(s, &families[FDS_EXHAUSTED], NULL, h->fd_exhausted);
+	add(s, &families[SNAPSHOT_BYTES], NULL, s->arena.bytes);
+	add(s, &families[RELOAD_OK], NULL, counters->config_last_reload_ok);
+	if (counters->config_last_success_time_s > 0)
+		family_add_real(s, &families[RELOAD_TIME], NULL, NULL,
+				counters->config_last_success_time_s);
+	return 0;
+}
+
+static void self_close(void *state)
+{
+	(void)state;
+}
+
+const struct source source_self = {
+	.name = "self",
+	.help = "how the collection itself went",
+	.metrics = metrics,
+	.n_metrics = ARRAY_SIZE(metrics),
+	.open = self_open,
+	.collect = self_collect,
+	.close = self_close,
+};

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every source, in the order in which its families come out. A new one is two lines here. */
+#include "collector/source.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "collector/cleanup.h"
+
+extern const struct source source_container;
+extern const struct source source_self;
+extern const struct source source_exporter;
+
+const struct source *const sources[] = {
+	&source_container,
+
+	/* These tell of the others and come last. */
+	&source_self,
+	&source_exporter,
+};
+
+const size_t n_sources = ARRAY_SIZE(sources);
+
+bool collection_expired(const struct collection *collection)
+{
+	struct timespec now;
+
+	if (!collection->deadline_ns)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec > collection->deadline_ns;
+}
+
+bool is_absent(int err)
+{
+	return err == -ENOENT || err == -ENODEV || err == -EOPNOTSUPP;
+}
