@@ -7,7 +7,6 @@
 
 #include "collector/cleanup.h"
 #include "collector/memory.h"
-#include "collector/options.h"
 
 /* Field numbers of proc_pid_stat(5). */
 enum {
@@ -54,9 +53,9 @@ int proc_stat_parse(const char *text, struct proc_stat *ret)
 	return 0;
 }
 
-int proc_stat_read(const struct options *options, const char *pid, struct proc_stat *ret)
+int proc_stat_read(const char *procfs, const char *pid, struct proc_stat *ret)
 {
-	cleanup_free char *path = xasprintf("%s/%s/stat", options->path_procfs, pid);
+	cleanup_free char *path = xasprintf("%s/%s/stat", procfs, pid);
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char text[1024];
 
@@ -69,9 +68,9 @@ int proc_stat_read(const struct options *options, const char *pid, struct proc_s
 	return proc_stat_parse(text, ret);
 }
 
-int64_t proc_boot_time_ms(const struct options *options)
+int64_t proc_boot_time_ms(const char *procfs)
 {
-	cleanup_free char *path = xasprintf("%s/stat", options->path_procfs);
+	cleanup_free char *path = xasprintf("%s/stat", procfs);
 	cleanup_file FILE *f = fopen(path, "re");
 	cleanup_free char *line = NULL;
 	size_t size = 0;

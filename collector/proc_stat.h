@@ -6,8 +6,6 @@
 
 #include <stdint.h>
 
-struct options;
-
 struct proc_stat {
 	int32_t ppid;
 	char state;
@@ -22,6 +20,6 @@ struct proc_stat {
 /* Parses the text of a stat file: proc_pid_stat(5). 0 or -EINVAL; *ret untouched on failure. */
 int proc_stat_parse(const char *text, struct proc_stat *ret);
 /* Reads <procfs>/PID/stat; `pid` is "self" or a number. 0 or -errno. */
-int proc_stat_read(const struct options *options, const char *pid, struct proc_stat *ret);
+int proc_stat_read(const char *procfs, const char *pid, struct proc_stat *ret);
 /* Unix time of the boot in milliseconds, from <procfs>/stat's btime line; 0 when it cannot be read. */
-int64_t proc_boot_time_ms(const struct options *options);
+int64_t proc_boot_time_ms(const char *procfs);

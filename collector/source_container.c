@@ -65,7 +65,7 @@ static int container_open(const struct options *options, void **ret_state, const
 
 	(void)ret_reason;
 	state->options = options;
-	state->boot_ms = proc_boot_time_ms(options);
+	state->boot_ms = proc_boot_time_ms(options->path_procfs);
 	state->ticks_per_s = sysconf(_SC_CLK_TCK);
 	*ret_state = state;
 	return 0;
@@ -88,7 +88,8 @@ static uint64_t oldest(const struct state *state, const char *pids)
 		struct proc_stat stat;
 
 		/* A process of another pid namespace is listed as 0. */
-		if (!streq(pid, "0") && proc_stat_read(state->options, pid, &stat) == 0 &&
+		if (!streq(pid, "0") &&
+		    proc_stat_read(state->options->path_procfs, pid, &stat) == 0 &&
 		    (!first || stat.starttime < first))
 			first = stat.starttime;
 		s += length + (s[length] == '\n');

@@ -97,8 +97,8 @@ static const struct metric metrics[] = {
 	},
 };
 
-/* The exporter's own options: its /proc is always the real one. */
-static const struct options real = { .path_procfs = "/proc" };
+/* What we tell of ourselves is always from the real one, whatever --path.procfs says. */
+static const char own_procfs[] = "/proc";
 
 static void add(struct snapshot *snapshot, struct family *family, uint64_t value)
 {
@@ -143,12 +143,12 @@ static void add_process(struct snapshot *snapshot, struct family families[])
 	add_limit(snapshot, &families[VIRTUAL_MAX], RLIMIT_AS);
 	add_limit(snapshot, &families[MAX_FDS], RLIMIT_NOFILE);
 	add_open_fds(snapshot, &families[OPEN_FDS]);
-	if (proc_stat_read(&real, "self", &stat) != 0)
+	if (proc_stat_read(own_procfs, "self", &stat) != 0)
 		return;
 	add(snapshot, &families[RESIDENT], stat.rss_pages * (uint64_t)sysconf(_SC_PAGESIZE));
 	add(snapshot, &families[VIRTUAL], stat.vsize);
 	add(snapshot, &families[THREADS], stat.threads);
-	int64_t boot_ms = proc_boot_time_ms(&real);
+	int64_t boot_ms = proc_boot_time_ms(own_procfs);
 	if (boot_ms)
 		add(snapshot, &families[START_TIME],
 		    (uint64_t)boot_ms + stat.starttime * 1000 / (uint64_t)sysconf(_SC_CLK_TCK));
