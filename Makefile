@@ -1,41 +1,61 @@
 # SPDX-License-Identifier: Apache-2.0
-# make run     installs what is missing, builds and runs the exporter on this host
+# make run     installs what is missing, builds, and runs the exporter on this host (ARGS='--flag ...')
 # make test    installs what is missing and runs all tests
 # make help    all targets
 # Adding a source file, a probe or a test edits nothing here.
 
-BUILD    ?= build
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 WERROR   ?= 1
 SANITIZE ?=
 V        ?= 0
+PREFIX   ?= /usr/local
+# Objects of each compiler and sanitizer have a place of their own, so nothing is built twice.
+BUILD    ?= build$(if $(findstring clang,$(notdir $(CC))),/clang)$(if $(SANITIZE),/$(if \
+	$(findstring address,$(SANITIZE)),asan,$(SANITIZE)))
+BPFTOOL  ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
+
+MAKEFLAGS += -r
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
 
 ifeq ($(V),0)
 Q   := @
-say  = @printf '  %-8s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@);
+say  = @printf '  %-8s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@)
 endif
 
-PACKAGES := libmicrohttpd libbpf jansson yaml-0.1 libpcre2-8 gnutls libcrypt libsystemd libisal libzstd
-CFLAGS   ?= -O2 -g
-ALL_CFLAGS := -std=gnu17 -I. -I$(BUILD) -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-	-Wwrite-strings -Wformat=2 -Wundef -fstack-protector-strong -fPIE -D_GNU_SOURCE \
-	$(if $(filter 1,$(WERROR)),-Werror) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer) \
-	$(CFLAGS)
-ifneq ($(MAKECMDGOALS),install-build)
-ALL_CFLAGS += $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-LIBS       := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lcgroup -lm -pthread
-endif
-ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+PACKAGES := libmicrohttpd libbpf jansson yaml-0.1 libpcre2-8 gnutls libcrypt libsystemd libisal zlib libzstd
+# Asked once, and only when something is compiled: make run may have to install the packages first.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $$(PACKAGES)))$(PKG_CFLAGS)
+LIBS       = $(eval LIBS := $$(shell pkg-config --libs $$(PACKAGES)) -lcgroup -lm -pthread)$(LIBS)
+
+CFLAGS     ?= $(if $(SANITIZE),-O1,-O2) -g
+OPTIMISED  := $(filter -O1 -O2 -O3 -Os -Oz,$(CFLAGS))
+WARNINGS   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
+	-Wformat=2 -Wundef $(if $(filter 1,$(WERROR)),-Werror)
+HARDENING  := -fPIE -fstack-protector-strong -fstack-clash-protection \
+	$(if $(SANITIZE),,$(if $(OPTIMISED),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3))
+SANITIZER  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
+	$(if $(findstring undefined,$(SANITIZE)),-fno-sanitize-recover=undefined))
+ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -I. -I$(BUILD) $(WARNINGS) $(HARDENING) $(SANITIZER) $(CFLAGS) $(PKG_CFLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANITIZER) $(LDFLAGS)
 
 SOURCES := $(filter-out collector/main.c,$(wildcard collector/*.c collector/runtimes/*.c \
-	exporters/*.c exporters/api/*.c))
+	exporters/*.c exporters/api/*.c exporters/web/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
-TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
-SKELETONS := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.skel.h,$(wildcard bpf/*.bpf.c))
+TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c tests/host/test_*.c))
+# Whatever tests share beside test_*.c is linked into each of them.
+TEST_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/test_%,$(wildcard tests/*.c)))
+PROBES  := $(wildcard bpf/*.bpf.c)
+SKELETONS := $(PROBES:%.bpf.c=$(BUILD)/%.skel.h)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-unit clean help
+.SUFFIXES:
+.PHONY: all tests run test test-unit test-host test-e2e test-full lint format golden bench \
+	packages-build packages-test install uninstall clean help FORCE
 
 all: $(BUILD)/tallyman
 
@@ -47,29 +67,122 @@ $(BUILD)/libtallyman.a: $(OBJECTS)
 	$(call say,AR)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/%.o: %.c | $(SKELETONS)
+$(BUILD)/%.o: %.c $(BUILD)/.flags | $(SKELETONS)
 	$(call say,CC)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Other flags, other objects: written only when they change.
+$(BUILD)/.flags: FORCE
+	@mkdir -p $(@D)
+	@pkg-config --exists $(PACKAGES) || { \
+		echo 'Libraries are missing; tools/install-packages build installs:'; \
+		pkg-config --print-errors --exists $(PACKAGES) 2>&1 | grep '^Package'; exit 1; } >&2
+	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || \
+		echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' > $@
+
+# $(call bpf,architecture as libbpf names it)
+bpf = clang -g -O2 -target bpf -D__TARGET_ARCH_$(1) -I. -I/usr/include/$(shell uname -m)-linux-gnu \
+	-Wall -Werror -MMD -MP -c -o $@ $<
+BPF_ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
+
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF)
 	@mkdir -p $(@D)
-	$(Q)clang -g -O2 -target bpf -D__TARGET_ARCH_x86 -I. -I/usr/include/$(shell uname -m)-linux-gnu \
-		-Wall -Werror -MMD -MP -c -o $@ $<
+	$(Q)$(call bpf,$(BPF_ARCH))
 
+$(BUILD)/bpf/%.bpf.other.o: bpf/%.bpf.c
+	$(call say,BPF)
+	@mkdir -p $(@D)
+	$(Q)$(call bpf,$(if $(filter x86,$(BPF_ARCH)),arm64,x86))
+
+# What bpftool writes is not ours to tidy.
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(call say,SKEL)
-	$(Q)/usr/sbin/bpftool gen skeleton $< name $* > $@
+	$(Q){ echo '/* NOLINTBEGIN */'; $(BPFTOOL) gen skeleton $< name $*; echo '/* NOLINTEND */'; } > $@
 
-$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libtallyman.a
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_OBJECTS) $(BUILD)/libtallyman.a
 	$(call say,LINK)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
-test-unit: $(TESTS)
-	$(Q)set -e; for t in $(TESTS); do $$t; done
+tests: $(TESTS)
+
+# The two commands. Each starts make again, because packages may only now be there.
+
+packages-build:
+	@tools/install-packages build
+packages-test:
+	@tools/install-packages build test
+
+run: packages-build
+	@$(MAKE) --no-print-directory all
+	@$(if $(findstring listen-address,$(ARGS)),,echo 'Tallyman on http://127.0.0.1:10061/ - Ctrl-C ends it';) \
+		exec $(BUILD)/tallyman $(ARGS)
+
+test: packages-test
+	@tests/run build lint unit host e2e
+test-full: packages-test
+	@tests/run --long build lint unit host e2e
+test-unit: packages-test
+	@tests/run build-asan unit
+test-host: packages-test
+	@tests/run build-asan host
+test-e2e: packages-test
+	@tests/run build-gcc build-asan e2e
+lint: packages-test
+	@tests/run build-gcc lint
+
+# clang-tidy has one stamp per file, so only what changed is looked at again.
+TIDY_SOURCES := $(wildcard $(SOURCES) collector/main.c tests/*.c tests/host/*.c bench/*.c)
+TIDY_STAMPS  := $(TIDY_SOURCES:%.c=build/tidy/%.ok)
+.PHONY: tidy bpf-other
+tidy: $(TIDY_STAMPS)
+build/tidy/%.ok: %.c .clang-tidy | $(SKELETONS)
+	$(call say,TIDY)
+	@mkdir -p $(@D)
+	$(Q)clang-tidy --quiet $< -- -std=gnu17 -D_GNU_SOURCE -I. -I$(BUILD) $(PKG_CFLAGS) > $@.out 2> $@.err \
+		|| { cat $@.out; grep -v 'warnings\? \(generated\|treated\)' $@.err; exit 1; }
+	@clang -MM -MP -MT $@ -MF $(@:.ok=.d) -std=gnu17 -D_GNU_SOURCE -I. -I$(BUILD) $(PKG_CFLAGS) $<
+	@touch $@
+
+# The probes, compiled for the architecture that this machine is not of.
+bpf-other: $(PROBES:%.bpf.c=$(BUILD)/%.bpf.other.o)
+
+format: packages-test
+	$(Q)git ls-files '*.c' '*.h' | xargs -r clang-format -i
+
+golden: packages-test
+	@$(MAKE) --no-print-directory all
+	$(Q)TALLYMAN=$(abspath $(BUILD)/tallyman) tests/e2e/test_golden.py --write
+
+bench: packages-test
+	@$(MAKE) --no-print-directory all
+	$(Q)bench/run $(BENCH)
+
+install: all
+	install -D -m 755 $(BUILD)/tallyman $(DESTDIR)$(PREFIX)/bin/tallyman
+	$(if $(wildcard deploy/tallyman.service),install -D -m 644 deploy/tallyman.service \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/tallyman.service)
+	$(if $(wildcard deploy/tallyman.yml),install -D -m 644 deploy/tallyman.yml \
+		$(DESTDIR)$(PREFIX)/share/doc/tallyman/tallyman.yml)
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/tallyman $(DESTDIR)$(PREFIX)/lib/systemd/system/tallyman.service
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/tallyman
 
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+help:
+	@echo 'make run        install what is missing, build, run on this host; ARGS="--flag ..."'
+	@echo 'make test       install what is missing, run all tests'
+	@echo 'make test-full  the same with long soaks; test-unit, test-host, test-e2e, lint are parts'
+	@echo 'make            build build/tallyman; CC=clang, SANITIZE=address,undefined, WERROR=0, V=1'
+	@echo 'make bench      benchmarks; BENCH=name for one'
+	@echo 'make golden     rewrite tests/golden/ from what the exporter says now'
+	@echo 'make format     clang-format everything'
+	@echo 'make install    DESTDIR=, PREFIX=/usr/local; uninstall takes it away'
+	@echo 'make clean'
+
+-include $(OBJECTS:.o=.d) $(BUILD)/collector/main.d $(TESTS:=.d) $(TEST_OBJECTS:.o=.d) \
+	$(PROBES:%.bpf.c=$(BUILD)/%.bpf.d) $(TIDY_STAMPS:.ok=.d)
