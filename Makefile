@@ -72,6 +72,14 @@ $(BUILD)/%.o: %.c $(BUILD)/.flags | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Written only when it changes, so that a commit compiles one file again.
+VERSION_LINES = \#define TALLYMAN_VERSION "$(shell cat VERSION)"\n\#define TALLYMAN_REVISION "$(or \
+	$(REVISION),$(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null),unknown)"\n
+$(BUILD)/version_build.h: FORCE
+	@mkdir -p $(@D)
+	@printf '$(VERSION_LINES)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(BUILD)/collector/version.o build/tidy/collector/version.ok: | $(BUILD)/version_build.h
+
 # Other flags, other objects: written only when they change.
 $(BUILD)/.flags: FORCE
 	@mkdir -p $(@D)
@@ -163,8 +171,8 @@ install: all
 	install -D -m 755 $(BUILD)/tallyman $(DESTDIR)$(PREFIX)/bin/tallyman
 	$(if $(wildcard deploy/tallyman.service),install -D -m 644 deploy/tallyman.service \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/tallyman.service)
-	$(if $(wildcard deploy/tallyman.yml),install -D -m 644 deploy/tallyman.yml \
-		$(DESTDIR)$(PREFIX)/share/doc/tallyman/tallyman.yml)
+	$(if $(wildcard deploy/tallyman.example.yaml),install -D -m 644 deploy/tallyman.example.yaml \
+		$(DESTDIR)$(PREFIX)/share/doc/tallyman/tallyman.example.yaml)
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/tallyman $(DESTDIR)$(PREFIX)/lib/systemd/system/tallyman.service

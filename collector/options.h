@@ -52,18 +52,27 @@ struct options {
 	uint64_t filesystem_interval_s; /* between two walks of one writable layer */
 
 	char *config_file; /* "" = none */
+	bool config_check; /* say whether flags and files are right, and return */
 	enum log_level log_level;
 	enum log_format log_format;
 };
 
-enum options_result { OPTIONS_RUN, OPTIONS_EXIT_OK, OPTIONS_EXIT_USAGE, OPTIONS_EXIT_CONFIG };
+/* The first three are exit statuses too: 1 for wrong flags as in kingpin, 2 as Prometheus has it. */
+enum options_result { OPTIONS_EXIT_OK, OPTIONS_EXIT_USAGE, OPTIONS_EXIT_CONFIG, OPTIONS_RUN };
 
 /*
  * Reads flags and the file of --config.file (flags win). Prints --help, --version and errors itself;
  * anything but OPTIONS_RUN says that main returns at once. *options is owned by the caller:
- * options_free() also after a failure.
+ * options_free() also after a failure. May be called again and again (SIGHUP).
+ * With --config.check and right flags and file it is OPTIONS_RUN too: main then checks the file of
+ * --web.config.file, says what it found, and returns.
  */
 enum options_result options_parse(struct options *options, int argc, char **argv);
+/*
+ * The same without a word: *ret_text is what there is to print (an error without newline, help, or
+ * the version), NULL for OPTIONS_RUN. The caller frees it.
+ */
+enum options_result options_read(struct options *options, int argc, char **argv, char **ret_text);
 void options_free(struct options *options);
 /* Whether an optional row was asked for by name. */
 bool options_metric_enabled(const struct options *options, const char *name);

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/option_rows.h"
+
+#include <stdlib.h>
+
+#include "collector/cleanup.h"
+#include "collector/memory.h"
+#include "collector/option_checks.h"
+#include "collector/source.h"
+
+#define AT(field) offsetof(struct option_values, options.field)
+
+static const char *const log_levels[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_WARN] = "warn",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+	NULL,
+};
+static const char *const log_formats[] = {
+	[LOG_FORMAT_LOGFMT] = "logfmt",
+	[LOG_FORMAT_JSON] = "json",
+	NULL,
+};
+
+static const char general[] = "General", web[] = "Web", path[] = "Where to read",
+		  collector[] = "Sources", cgroups[] = "Which cgroups", metrics[] = "Which metrics",
+		  logging[] = "Logging";
+
+static const struct option_row static_rows[] = {
+	{ .name = "help",
+	  .type = OPTION_ACTION,
+	  .offset = ACTION_HELP,
+	  .group = general,
+	  .help = "Show this help and exit." },
+	{ .name = "version",
+	  .type = OPTION_ACTION,
+	  .offset = ACTION_VERSION,
+	  .group = general,
+	  .help = "Show the version and exit." },
+	{ .name = "help-markdown",
+	  .type = OPTION_ACTION,
+	  .offset = ACTION_MARKDOWN,
+	  .group = general,
+	  .hidden = true,
+	  .help = "Show docs/options.md and exit." },
+	{ .name = "help-man",
+	  .type = OPTION_ACTION,
+	  .offset = ACTION_MAN,
+	  .group = general,
+	  .hidden = true,
+	  .help = "Show the manual page's source and exit." },
+	{ .name = "config.file",
+	  .type = OPTION_PATH,
+	  .offset = AT(config_file),
+	  .value = "",
+	  .placeholder = "FILE",
+	  .group = general,
+	  .flag_only = true,
+	  .help = "YAML file with these options, nested by the dots of their names. Flags win over "
+		  "it. Read again on SIGHUP." },
+	{ .name = "config.check",
+	  .type = OPTION_BOOL,
+	  .offset = AT(config_check),
+	  .group = general,
+	  .flag_only = true,
+	  .help = "Check the flags, --config.file and --web.config.file, then exit: 0 when all is "
+		  "right, 1 for a wrong flag, 2 for a wrong file." },
+
+	{ .name = "web.listen-address",
+	  .type = OPTION_LIST,
+	  .offset = AT(web_listen_address),
+	  .value = "127.0.0.1:10061",
+	  .min = 1,
+	  .placeholder = "ADDRESS",
+	  .group = web,
+	  .check = option_check_address,
+	  .help = "Address to serve on: HOST:PORT, [IPV6]:PORT, or :PORT for all addresses. "
+		  "Repeatable." },
+	{ .name = "web.telemetry-path",
+	  .type = OPTION_STRING,
+	  .offset = AT(web_telemetry_path),
+	  .value = "/metrics",
+	  .placeholder = "PATH",
+	  .group = web,
+	  .check = option_check_telemetry_path,
+	  .help = "Path under which the metrics are." },
+	{ .name = "web.config.file",
+	  .type = OPTION_PATH,
+	  .offset = AT(web_config_file),
+	  .value = "",
+	  .placeholder = "FILE",
+	  .group = web,
+	  .help = "TLS, client certificates, users and headers, in the format of Prometheus' "
+		  "exporter-toolkit." },
+	{ .name = "web.max-requests",
+	  .type = OPTION_NUMBER,
+	  .offset = AT(web_max_requests),
+	  .value = "40",
+	  .max = 100000,
+	  .placeholder = "N",
+	  .group = web,
+	  .help = "Requests that may be in progress at once; more are answered with 503. 0 is no "
+		  "limit." },
+	{ .name = "web.min-scrape-interval",
+	  .type = OPTION_MILLISECONDS,
+	  .offset = AT(web_min_scrape_interval_ms),
+	  .value = "250ms",
+	  .max = 3600000,
+	  .placeholder = "DURATION",
+	  .group = web,
+	  .help = "Scrapes that follow each other within this time share one reading of the "
+		  "kernel." },
+	{ .name = "web.systemd-socket",
+	  .type = OPTION_BOOL,
+	  .offset = AT(web_systemd_socket),
+	  .group = web,
+	  .help = "Serve on the sockets that systemd hands over, not on --web.listen-address." },
+	{ .name = "web.disable-exporter-metrics",
+	  .type = OPTION_BOOL,
+	  .offset = AT(web_disable_exporter_metrics),
+	  .group = web,
+	  .help = "Leave out the metrics about the exporter itself: process_*, tallyman_*." },
+
+	{ .name = "path.cgroupfs",
+	  .type = OPTION_PATH,
+	  .offset = AT(path_cgroupfs),
+	  .value = "",
+	  .placeholder = "DIRECTORY",
+	  .group = path,
+	  .check = option_check_directory_or_empty,
+	  .help = "Mount point of cgroup2; found when not given." },
+	{ .name = "path.procfs",
+	  .type = OPTION_PATH,
+	  .offset = AT(path_procfs),
+	  .value = "/proc",
+	  .placeholder = "DIRECTORY",
+	  .group = path,
+	  .check = option_check_directory,
+	  .help = "Mount point of procfs." },
+	{ .name = "path.sysfs",
+	  .type = OPTION_PATH,
+	  .offset = AT(path_sysfs),
+	  .value = "/sys",
+	  .placeholder = "DIRECTORY",
+	  .group = path,
+	  .check = option_check_directory,
+	  .help = "Mount point of sysfs." },
+	{ .name = "path.rootfs",
+	  .type = OPTION_PATH,
+	  .offset = AT(path_rootfs),
+	  .value = "/",
+	  .placeholder = "DIRECTORY",
+	  .group = path,
+	  .check = option_check_directory,
+	  .help = "The host's root directory, as this process sees it." },
+
+	{ .name = "cgroups.include-id",
+	  .type = OPTION_LIST,
+	  .offset = AT(cgroups_include_id),
+	  .placeholder = "REGEX",
+	  .group = cgroups,
+	  .check = option_check_regex,
+	  .help = "Export only cgroups whose path matches one of these PCRE2 expressions, anchored "
+		  "at both ends. Repeatable, as are all below." },
+	{ .name = "cgroups.exclude-id",
+	  .type = OPTION_LIST,
+	  .offset = AT(cgroups_exclude_id),
+	  .placeholder = "REGEX",
+	  .group = cgroups,
+	  .check = option_check_regex,
+	  .help = "Do not export cgroups whose path matches; wins over all includes." },
+	{ .name = "cgroups.include-name",
+	  .type = OPTION_LIST,
+	  .offset = AT(cgroups_include_name),
+	  .placeholder = "REGEX",
+	  .group = cgroups,
+	  .check = option_check_regex,
+	  .help = "Export only cgroups whose name matches." },
+	{ .name = "cgroups.exclude-name",
+	  .type = OPTION_LIST,
+	  .offset = AT(cgroups_exclude_name),
+	  .placeholder = "REGEX",
+	  .group = cgroups,
+	  .check = option_check_regex,
+	  .help = "Do not export cgroups whose name matches." },
+	{ .name = "cgroups.include-kind",
+	  .type = OPTION_LIST,
+	  .offset = AT(cgroups_include_kind),
+	  .placeholder = "REGEX",
+	  .group = cgroups,
+	  .check = option_check_regex,
+	  .help = "Export only cgroups whose kind matches: host, slice, service, scope, "
+		  "container, pod, vm, machine, other." },
+	{ .name = "cgroups.exclude-kind",
+	  .type = OPTION_LIST,
+	  .offset = AT(cgroups_exclude_kind),
+	  .placeholder = "REGEX",
+	  .group = cgroups,
+	  .check = option_check_regex,
+	  .help = "Do not export cgroups whose kind matches." },
+	{ .name = "cgroups.inside-containers",
+	  .type = OPTION_BOOL,
+	  .offset = AT(cgroups_inside_containers),
+	  .group = cgroups,
+	  .help = "Export also the cgroups within containers, machines and VMs." },
+	{ .name = "cgroups.max",
+	  .type = OPTION_NUMBER,
+	  .offset = AT(cgroups_max),
+	  .value = "10000",
+	  .min = 1,
+	  .max = 1000000,
+	  .placeholder = "N",
+	  .group = cgroups,
+	  .help = "Cgroups to export at most; the rest is dropped and counted." },
+
+	{ .name = "labels.max-length",
+	  .type = OPTION_NUMBER,
+	  .offset = AT(labels_max_length),
+	  .value = "1024",
+	  .min = 64,
+	  .max = 65536,
+	  .placeholder = "BYTES",
+	  .group = metrics,
+	  .help = "Bytes of a label value; longer ones are cut and end in a hash." },
+	{ .name = "metrics.enable",
+	  .type = OPTION_LIST,
+	  .offset = AT(metrics_enable),
+	  .placeholder = "NAME",
+	  .group = metrics,
+	  .check = option_check_metric,
+	  .help = "Export also this metric, which is off by default (METRICS.md lists them). "
+		  "Repeatable." },
+	{ .name = "compat.cadvisor-sentinels",
+	  .type = OPTION_BOOL,
+	  .offset = AT(compat_cadvisor_sentinels),
+	  .group = metrics,
+	  .help = "Say \"no limit\" as cAdvisor does, with 0 or -1, where the series is otherwise "
+		  "absent." },
+	{ .name = "filesystem.interval",
+	  .type = OPTION_SECONDS,
+	  .offset = AT(filesystem_interval_s),
+	  .value = "5m",
+	  .min = 1,
+	  .max = 604800,
+	  .placeholder = "DURATION",
+	  .group = metrics,
+	  .help = "Time between two measurements of one writable layer's size." },
+
+	{ .name = "log.level",
+	  .type = OPTION_CHOICE,
+	  .offset = AT(log_level),
+	  .value = "info",
+	  .choices = log_levels,
+	  .placeholder = "LEVEL",
+	  .group = logging,
+	  .help = "Least severe messages to log." },
+	{ .name = "log.format",
+	  .type = OPTION_CHOICE,
+	  .offset = AT(log_format),
+	  .value = "logfmt",
+	  .choices = log_formats,
+	  .placeholder = "FORMAT",
+	  .group = logging,
+	  .help = "How messages are written to standard error." },
+
+	{ .name = "collector.disable-defaults",
+	  .type = OPTION_BOOL,
+	  .offset = offsetof(struct option_values, disable_defaults),
+	  .group = collector,
+	  .help = "Turn all sources off but those that are asked for with --collector.NAME." },
+};
+
+struct option_table option_table_new(void)
+{
+	size_t n = ARRAY_SIZE(static_rows);
+	struct option_table table = {
+		.rows = xcalloc(n + n_sources, sizeof(*table.rows)),
+		.n = n + n_sources,
+		.names = xcalloc(n_sources, sizeof(*table.names)),
+	};
+
+	memcpy(table.rows, static_rows, sizeof(static_rows));
+	for (size_t i = 0; i < n_sources; i++) {
+		table.names[i] = xasprintf("collector.%s", sources[i]->name);
+		table.rows[n + i] = (struct option_row){
+			.name = table.names[i],
+			.help = sources[i]->help,
+			.value = sources[i]->optional ? NULL : "",
+			.group = collector,
+			.type = OPTION_SOURCE,
+			.offset = i,
+		};
+	}
+	return table;
+}
+
+void option_table_free(struct option_table *table)
+{
+	for (size_t i = 0; table->names && i < n_sources; i++)
+		free(table->names[i]);
+	free(table->names);
+	free(table->rows);
+	*table = (struct option_table){ 0 };
+}
+
+const struct option_row *option_find(const struct option_table *table, const char *name)
+{
+	for (size_t i = 0; i < table->n; i++)
+		if (streq(table->rows[i].name, name))
+			return &table->rows[i];
+	return NULL;
+}
