@@ -43,16 +43,16 @@ void hierarchy_raise_fd_limit(void)
 	}
 }
 
-/* What RLIMIT_NOFILE leaves for kept files when every group also keeps its directory. */
+/* Directories come first: half of what RLIMIT_NOFILE leaves; kept files get what they do not use. */
 static void update_fd_budget(struct hierarchy *hierarchy)
 {
 	struct rlimit limit;
-	size_t used = RESERVED_FDS + hierarchy->open_dirs;
+	size_t left = 0;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < used)
-		hierarchy->fd_budget = 0;
-	else
-		hierarchy->fd_budget = limit.rlim_cur - used;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > RESERVED_FDS)
+		left = limit.rlim_cur - RESERVED_FDS;
+	hierarchy->dir_budget = left / 2 + 1;
+	hierarchy->fd_budget = left > hierarchy->open_dirs ? left - hierarchy->open_dirs : 0;
 }
 
 static struct group *group_new(struct hierarchy *hierarchy, struct group *parent, const char *name,

@@ -54,12 +54,12 @@ struct hierarchy {
 	const char *files[HIERARCHY_FILES_MAX]; /* names by number */
 	bool keep[HIERARCHY_FILES_MAX];
 	unsigned n_files;
-	size_t open_dirs;	    /* directory descriptors */
-	size_t open_fds, fd_budget; /* kept file descriptors */
-	uint64_t walk_errors;	    /* directories that could not be opened or listed, ever */
-	uint64_t groups_dropped;    /* too deep, too long or too many in the last walk */
-	uint64_t fd_exhausted;	    /* times a descriptor was wanted and none was left, ever */
-	char *buffer;		    /* for group_read(); owned here so that no scrape allocates */
+	size_t open_dirs, dir_budget; /* directory descriptors */
+	size_t open_fds, fd_budget;   /* kept file descriptors */
+	uint64_t walk_errors;	      /* directories that could not be opened or listed, ever */
+	uint64_t groups_dropped;      /* too deep, too long or too many in the last walk */
+	uint64_t fd_exhausted;	      /* times a descriptor was wanted and none was left, ever */
+	char *buffer;		      /* for group_read(); owned here so that no scrape allocates */
 	size_t buffer_size;
 };
 

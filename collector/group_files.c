@@ -62,36 +62,61 @@ static void close_kept(struct hierarchy *hierarchy, struct group *group)
 	group->kept = NULL;
 }
 
+static void close_directory(struct hierarchy *hierarchy, struct group *group)
+{
+	if (group->dirfd < 0)
+		return;
+	close(group->dirfd);
+	group->dirfd = -1;
+	hierarchy->open_dirs--;
+}
+
 void group_close_files(struct hierarchy *hierarchy, struct group *group)
 {
 	close_kept(hierarchy, group);
-	if (group->dirfd >= 0) {
-		close(group->dirfd);
-		hierarchy->open_dirs--;
-	}
-	group->dirfd = -1;
+	close_directory(hierarchy, group);
 }
 
-/* No descriptor is left: gives back half of the kept ones, and keeps no more than that from now on. */
+/*
+ * No descriptor is left: gives back half of the kept files, or half of the directories when no file
+ * is kept, and keeps no more than that from now on.
+ */
 static void shed(struct hierarchy *hierarchy)
 {
-	size_t target = hierarchy->open_fds / 2;
+	size_t files = hierarchy->open_fds / 2, directories = hierarchy->open_dirs / 2;
+	bool has_files = hierarchy->open_fds > 0;
 
 	hierarchy->fd_exhausted++;
-	for (size_t i = hierarchy->n_groups; i-- > 0 && hierarchy->open_fds > target;)
-		close_kept(hierarchy, hierarchy->groups[i]);
-	hierarchy->fd_budget = target;
+	if (has_files)
+		hierarchy->fd_budget = files;
+	else
+		hierarchy->dir_budget = directories;
+	for (size_t i = hierarchy->n_groups; i-- > 1;) {
+		if (has_files && hierarchy->open_fds > files)
+			close_kept(hierarchy, hierarchy->groups[i]);
+		if (!has_files && hierarchy->open_dirs > directories)
+			close_directory(hierarchy, hierarchy->groups[i]);
+	}
 }
 
-static int open_at(struct hierarchy *hierarchy, int dirfd, const char *name, int flags)
+static int open_at(int dirfd, const char *name, int flags)
 {
 	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags);
 
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
-		shed(hierarchy);
-		fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags);
-	}
 	return fd < 0 ? -errno : fd;
+}
+
+static bool is_exhausted(int err)
+{
+	return err == -EMFILE || err == -ENFILE;
+}
+
+/* Beneath the parent by name where the parent is open: a path may be longer than PATH_MAX. */
+static int open_directory(const struct hierarchy *hierarchy, const struct group *group)
+{
+	if (group->parent->dirfd >= 0)
+		return open_at(group->parent->dirfd, group->name, O_DIRECTORY);
+	return open_at(hierarchy->root_fd, group->path + 1, O_DIRECTORY);
 }
 
 int group_directory(struct hierarchy *hierarchy, struct group *group, bool *ret_own)
@@ -99,13 +124,14 @@ int group_directory(struct hierarchy *hierarchy, struct group *group, bool *ret_
 	*ret_own = false;
 	if (group->dirfd >= 0)
 		return group->dirfd;
-	/* Beneath the parent by name where the parent is open: a path may be longer than PATH_MAX. */
-	int fd = group->parent->dirfd >= 0
-			 ? open_at(hierarchy, group->parent->dirfd, group->name, O_DIRECTORY)
-			 : open_at(hierarchy, hierarchy->root_fd, group->path + 1, O_DIRECTORY);
+	int fd = open_directory(hierarchy, group);
+	if (is_exhausted(fd)) {
+		shed(hierarchy);
+		fd = open_directory(hierarchy, group);
+	}
 	if (fd < 0)
 		return fd;
-	if (hierarchy->open_fds < hierarchy->fd_budget) {
+	if (hierarchy->open_dirs < hierarchy->dir_budget) {
 		group->dirfd = fd;
 		hierarchy->open_dirs++;
 	} else {
@@ -161,18 +187,29 @@ static void keep(struct hierarchy *hierarchy, struct group *group, unsigned file
 	hierarchy->open_fds++;
 }
 
-/* Opens a file anew; *ret_close tells whether the caller closes it, or the group keeps it. */
-static int open_file(struct hierarchy *hierarchy, struct group *group, unsigned file,
-		     bool *ret_close)
+static int open_once(struct hierarchy *hierarchy, struct group *group, unsigned file)
 {
 	bool own = false;
 	int dirfd = group_directory(hierarchy, group, &own);
 
 	if (dirfd < 0)
 		return dirfd;
-	int fd = open_at(hierarchy, dirfd, hierarchy->files[file], O_NONBLOCK);
+	int fd = open_at(dirfd, hierarchy->files[file], O_NONBLOCK);
 	if (own)
 		close(dirfd);
+	return fd;
+}
+
+/* Opens a file anew; *ret_close tells whether the caller closes it, or the group keeps it. */
+static int open_file(struct hierarchy *hierarchy, struct group *group, unsigned file,
+		     bool *ret_close)
+{
+	int fd = open_once(hierarchy, group, file);
+
+	if (is_exhausted(fd)) { /* shedding may have closed the group's own directory: start anew */
+		shed(hierarchy);
+		fd = open_once(hierarchy, group, file);
+	}
 	if (fd < 0)
 		return fd;
 	*ret_close = !hierarchy->keep[file] || !group->workload ||
