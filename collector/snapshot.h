@@ -121,7 +121,7 @@ double sample_value(const struct metric *metric, const struct sample *sample);
 const char *workload_kind_name(enum workload_kind kind);
 
 /* Loops over all samples of a family; `block` and `i` are the caller's names. */
-#define for_each_sample(sample, family)                                                            \
+#define for_each_sample(item, family)                                                              \
 	for (const struct sample_block *block_ = (family)->first; block_; block_ = block_->next)   \
-		for (const struct sample *(sample) = block_->samples;                              \
-		     (sample) < block_->samples + block_->n; (sample)++)
+		for (const struct sample *item = block_->samples;                                  \
+		     (item) < block_->samples + block_->n; (item)++)
