@@ -8,11 +8,33 @@
 #include "collector/cleanup.h"
 
 extern const struct source source_container;
+extern const struct source source_cpu;
+extern const struct source source_memory;
+extern const struct source source_memory_stat;
+extern const struct source source_io;
+extern const struct source source_pids;
+extern const struct source source_pressure;
+extern const struct source source_cpuset;
+extern const struct source source_hugetlb;
+extern const struct source source_misc;
+extern const struct source source_rdma;
+extern const struct source source_cgroup;
 extern const struct source source_self;
 extern const struct source source_exporter;
 
 const struct source *const sources[] = {
 	&source_container,
+	&source_cpu,
+	&source_memory,
+	&source_memory_stat,
+	&source_io,
+	&source_pids,
+	&source_pressure,
+	&source_cpuset,
+	&source_hugetlb,
+	&source_misc,
+	&source_rdma,
+	&source_cgroup,
 
 	/* These tell of the others and come last. */
 	&source_self,

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's life and its loop over workloads. Formats are in source_cgroup_parse.c. */
+#include "collector/source_cgroup_engine.h"
+
+#include <errno.h>
+
+#include "collector/cgroups.h"
+#include "collector/cleanup.h"
+#include "collector/memory.h"
+#include "collector/options.h"
+
+enum { NO_LIMIT_MARK = 0xff, KIBIBYTE = 1024 };
+
+static void free_file(struct rows_file *file)
+{
+	for (unsigned i = 0; i < file->n_cells; i++)
+		free(file->cells[i].targets);
+	free(file->cells);
+	free(file->lines);
+	free(file->line_slots);
+	free(file->field_slots);
+}
+
+void rows_close(void *state)
+{
+	struct rows *rows = state;
+
+	if (!rows)
+		return;
+	rows_free_words(rows);
+	for (unsigned i = 0; i < rows->n_files; i++)
+		free_file(&rows->files[i]);
+	for (unsigned i = 0; i < rows->n_bound; i++)
+		free(rows->bound[i].limits);
+	for (unsigned i = 0; i < rows->n_strings; i++)
+		free(rows->strings[i]);
+	free(rows->files);
+	free(rows->shapes);
+	free(rows->bound);
+	free(rows->strings);
+	free(rows->variants);
+	free(rows->path_procfs);
+	free(rows->path_sysfs);
+	free(rows);
+}
+
+int rows_open(const struct rows_table *table, const struct options *options, void **ret_state)
+{
+	struct rows *rows = xcalloc(1, sizeof(*rows));
+
+	rows->table = *table;
+	rows->sentinels = options->compat_cadvisor_sentinels;
+	rows->path_procfs = xstrdup(options->path_procfs);
+	rows->path_sysfs = xstrdup(options->path_sysfs);
+	rows->variants = xcalloc(table->n_variants + 1, sizeof(*rows->variants));
+	if (table->n_variants)
+		memcpy(rows->variants, table->variants,
+		       table->n_variants * sizeof(*rows->variants));
+	rows_compile(rows, options);
+	if (!rows->n_files) {
+		rows_close(rows);
+		return -ECANCELED;
+	}
+	*ret_state = rows;
+	return 0;
+}
+
+/*
+ * The one place that gets numbers from the kernel: whatever fills a file's cells with rows_put() may
+ * stand here. 0 or -errno.
+ */
+static int read_file(struct rows *rows, struct group *group, struct rows_file *file)
+{
+	const char *text;
+	ssize_t length = group_read(rows->collection->hierarchy, group, file->number, &text);
+
+	if (length < 0)
+		return (int)length;
+	rows_parse(rows, file, text, (size_t)length);
+	return 0;
+}
+
+static struct rows_number number_of(const struct rows *rows, struct rows_cell_id id)
+{
+	const struct rows_cell *cell;
+
+	if (id.file >= 0) {
+		cell = &rows->files[id.file].cells[id.cell];
+		if (cell->stamp > rows->group_stamp)
+			return cell->number;
+	}
+	return (struct rows_number){ NUMBER_ABSENT, 0 };
+}
+
+static bool derive(const struct rows *rows, const struct rows_bound *bound,
+		   const struct group *group, uint64_t *ret_value)
+{
+	struct rows_input input = {
+		.is_root = !group->parent,
+		.sentinels = rows->sentinels,
+		.machine_memory_bytes = rows->machine_memory_bytes,
+		.machine_swap_bytes = rows->machine_swap_bytes,
+	};
+
+	for (unsigned i = 0; i <= ROWS_NEEDS_MAX; i++)
+		input.numbers[i] = number_of(rows, bound->numbers[i]);
+	return bound->derived->value(&input, ret_value);
+}
+
+/* A group's own limit under its parent's. */
+static uint64_t tighten(const struct rows *rows, const struct rows_bound *bound,
+			const struct group *group)
+{
+	uint64_t limit;
+
+	if (derive(rows, bound, group, &limit) && limit < bound->parent_limit)
+		return limit;
+	return bound->parent_limit;
+}
+
+/* Limits of an ancestor that is not exported itself; `group` is below the last one that is. */
+static void add_hidden_limits(struct rows *rows, struct group *group)
+{
+	rows->group_stamp = ++rows->stamp;
+	rows->workload = NULL;
+	for (unsigned i = 0; i < rows->n_files; i++)
+		if (rows->files[i].for_limits)
+			(void)read_file(rows, group,
+					&rows->files[i]); /* unreadable: no limit known */
+	for (unsigned i = 0; i < rows->n_bound; i++)
+		if (rows->bound[i].limits)
+			rows->bound[i].parent_limit = tighten(rows, &rows->bound[i], group);
+}
+
+/* Sets parent_limit of all tightest rows for a group: its parents were met before it. */
+static void find_parent_limits(struct rows *rows, const struct group *group)
+{
+	struct group *parent = group->parent, *exported = parent;
+
+	if (parent && parent == rows->last_parent)
+		return; /* siblings follow each other */
+	while (exported && !exported->workload)
+		exported = exported->parent;
+	for (unsigned i = 0; i < rows->n_bound; i++) {
+		struct rows_bound *bound = &rows->bound[i];
+
+		if (bound->limits)
+			bound->parent_limit =
+				exported ? bound->limits[exported->workload->index] : UINT64_MAX;
+	}
+	rows->last_parent = parent;
+	while (parent != exported) { /* from the highest down */
+		struct group *next = parent;
+
+		while (next->parent != exported)
+			next = next->parent;
+		add_hidden_limits(rows, next);
+		exported = next;
+	}
+}
+
+static void add_derived(struct rows *rows, struct rows_bound *bound, const struct group *group)
+{
+	struct family *family = &rows->families[bound->row];
+	uint64_t value;
+
+	if (bound->limits) {
+		value = tighten(rows, bound, group);
+		bound->limits[rows->workload->index] = value;
+		if (value == UINT64_MAX)
+			return;
+	} else if (!derive(rows, bound, group, &value)) {
+		return;
+	}
+	family_add_integer(rows->collection->snapshot, family, rows->workload, NULL, value);
+}
+
+/* 0, or the first error that does not mean "no data". */
+static int collect_group(struct rows *rows, struct group *group)
+{
+	bool alive = false;
+	int err = 0;
+
+	if (rows->limits_size)
+		find_parent_limits(rows, group);
+	rows->group_stamp = ++rows->stamp;
+	rows->workload = group->workload;
+	for (unsigned i = 0; i < rows->n_files; i++) {
+		int one = read_file(rows, group, &rows->files[i]);
+
+		alive |= one == 0;
+		if (one && !err && !is_absent(one))
+			err = one;
+	}
+	for (unsigned i = 0; alive && i < rows->n_bound; i++)
+		add_derived(rows, &rows->bound[i], group);
+	return err;
+}
+
+/* MemTotal and SwapTotal of proc_meminfo(5): what limits "/". */
+static void read_machine(struct rows *rows)
+{
+	cleanup_free char *path = xasprintf("%s/meminfo", rows->path_procfs);
+	cleanup_file FILE *file = fopen(path, "re");
+	char line[128];
+	uint64_t kib;
+
+	rows->machine_memory_bytes = rows->machine_swap_bytes = 0;
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "MemTotal: %19lu kB", &kib) == 1)
+			rows->machine_memory_bytes = kib * KIBIBYTE;
+		else if (sscanf(line, "SwapTotal: %19lu kB", &kib) == 1)
+			rows->machine_swap_bytes = kib * KIBIBYTE;
+	}
+}
+
+static void begin(struct rows *rows, struct collection *collection, struct family families[])
+{
+	uint32_t n = collection->snapshot->n_workloads;
+
+	rows->collection = collection;
+	rows->families = families;
+	rows->last_parent = NULL;
+	for (unsigned i = 0; i < rows->n_files; i++)
+		rows->files[i].number = hierarchy_file(collection->hierarchy, rows->files[i].name);
+	for (unsigned i = 0; i < rows->n_bound; i++) {
+		struct rows_bound *bound = &rows->bound[i];
+
+		if (!bound->derived->tightest)
+			continue;
+		bound->limits = xreallocarray(bound->limits, n ? n : 1, sizeof(*bound->limits));
+		memset(bound->limits, NO_LIMIT_MARK, n * sizeof(*bound->limits));
+		rows->limits_size = n;
+	}
+	rows_begin_labels(rows);
+	if (rows->table.needs_machine)
+		read_machine(rows);
+}
+
+int rows_collect(void *state, struct collection *collection, struct family families[])
+{
+	struct rows *rows = state;
+	unsigned n = 0;
+	int err = 0;
+
+	begin(rows, collection, families);
+	for_each_group(group, collection->hierarchy) {
+		int one;
+
+		if (!group->workload)
+			continue;
+		if (n++ % COLLECTION_STRIDE == 0 && collection_expired(collection))
+			return -ETIME;
+		one = collect_group(rows, group);
+		if (one && !err)
+			err = one;
+	}
+	return err;
+}

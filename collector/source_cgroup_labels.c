@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Label values: made once per collection and word, in the snapshot's arena. */
+#include "collector/source_cgroup_engine.h"
+
+#include <stdio.h>
+
+#include "collector/blockdevice.h"
+#include "collector/cleanup.h"
+#include "collector/memory.h"
+
+struct rows_word *rows_word(struct rows *rows, const char *text, size_t length)
+{
+	struct rows_word *word;
+
+	for (size_t i = 0; i < length; i++)
+		if (text[i] <= ' ' || text[i] > '~')
+			return NULL;
+	HASH_FIND(hh, rows->words, text, length, word);
+	if (word || rows->n_words >= WORDS_MAX)
+		return word;
+	word = xcalloc(1, sizeof(*word) + length + 1);
+	memcpy(word->text, text, length);
+	word->length = length;
+	word->labels = xcalloc(rows->n_shapes ? rows->n_shapes : 1, sizeof(*word->labels));
+	HASH_ADD_KEYPTR(hh, rows->words, word->text, length, word);
+	rows->n_words++;
+	return word;
+}
+
+/* Forgets labels of the last collection, and resolves MAJ:MIN anew: numbers are used again. */
+static void word_begin(struct rows *rows, struct rows_word *word)
+{
+	struct arena *arena = &rows->collection->snapshot->arena;
+	unsigned major, minor;
+	char name[BLOCKDEVICE_NAME_MAX], rest;
+
+	memset(word->labels, 0, rows->n_shapes * sizeof(*word->labels));
+	word->generation = rows->generation;
+	word->device = arena_strdup(arena, word->text);
+	word->major = word->minor = "";
+	if (sscanf(word->text, "%9u:%9u%c", &major, &minor, &rest) != 2)
+		return;
+	blockdevice_name(rows->path_sysfs, major, minor, name);
+	word->device = arena_strdup(arena, name);
+	snprintf(name, sizeof(name), "%u", major);
+	word->major = arena_strdup(arena, name);
+	snprintf(name, sizeof(name), "%u", minor);
+	word->minor = arena_strdup(arena, name);
+}
+
+static const char *word_value(struct rows *rows, const struct rows_word *word,
+			      const struct rows_shape *shape, const char *label)
+{
+	size_t start = 0, length = 0;
+
+	if (streq(label, "major"))
+		return word->major;
+	if (streq(label, "minor"))
+		return word->minor;
+	if (streq(label, "device"))
+		return word->device;
+	rows_match(shape->pattern, word->text, word->length, &start, &length);
+	return arena_strndup(&rows->collection->snapshot->arena, word->text + start, length);
+}
+
+const char *const *rows_word_labels(struct rows *rows, struct rows_word *word, int index)
+{
+	const struct rows_shape *shape = &rows->shapes[index];
+	const char *values[METRIC_LABELS_MAX];
+
+	if (word->generation != rows->generation)
+		word_begin(rows, word);
+	if (word->labels[index])
+		return word->labels[index];
+	for (unsigned i = 0; i < shape->n; i++)
+		values[i] = shape->fixed[i] ? arena_strdup(&rows->collection->snapshot->arena,
+							   shape->fixed[i])
+					    : word_value(rows, word, shape, shape->names[i]);
+	word->labels[index] = snapshot_labels(rows->collection->snapshot, shape->n, values);
+	return word->labels[index];
+}
+
+void rows_free_words(struct rows *rows)
+{
+	struct rows_word *word, *next;
+
+	HASH_ITER(hh, rows->words, word, next) {
+		HASH_DEL(rows->words, word);
+		free(word->labels);
+		free(word);
+	}
+	rows->n_words = 0;
+}
+
+/* Slots point at words: they go together. */
+static void forget(struct rows *rows)
+{
+	for (unsigned i = 0; i < rows->n_files; i++) {
+		struct rows_file *file = &rows->files[i];
+
+		for (unsigned n = 0; file->line_slots && n < LINES_REMEMBERED; n++)
+			file->line_slots[n].length = 0;
+		for (unsigned n = 0; n < file->n_lines * FIELDS_REMEMBERED; n++)
+			file->field_slots[n].length = 0;
+	}
+	rows_free_words(rows);
+}
+
+void rows_begin_labels(struct rows *rows)
+{
+	struct snapshot *snapshot = rows->collection->snapshot;
+
+	rows->generation++;
+	if (rows->n_words >= WORDS_MAX / 2) /* devices came and went for long */
+		forget(rows);
+	for (unsigned i = 0; i < rows->n_shapes; i++) {
+		struct rows_shape *shape = &rows->shapes[i];
+		const char *values[METRIC_LABELS_MAX];
+
+		if (shape->pattern)
+			continue;
+		/* Copied: a snapshot may outlive the source. */
+		for (unsigned n = 0; n < shape->n; n++)
+			values[n] = arena_strdup(&snapshot->arena, shape->fixed[n]);
+		shape->labels = snapshot_labels(snapshot, shape->n, values);
+	}
+}
