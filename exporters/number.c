@@ -116,7 +116,7 @@ static size_t shortest_digits(double value, char digits[static DOUBLE_DIGITS], i
 /* As Go's strconv.FormatFloat(value, 'g', -1, 64). */
 static char *write_shortest(char *to, double value)
 {
-	char digits[DOUBLE_DIGITS];
+	char digits[DOUBLE_DIGITS] = "0";
 	int exponent;
 
 	if (signbit(value))
