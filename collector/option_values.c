@@ -2,12 +2,16 @@
 #include "collector/option_rows.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "collector/cleanup.h"
 #include "collector/memory.h"
 #include "collector/option_checks.h"
 #include "collector/utf8.h"
+
+_Static_assert(sizeof(enum log_level) == sizeof(unsigned), "set_choice() copies an unsigned");
+_Static_assert(sizeof(enum log_format) == sizeof(unsigned), "set_choice() copies an unsigned");
 
 enum { QUOTED_BYTES = 200 };
 
@@ -55,16 +59,40 @@ struct string_list *option_list(struct option_values *values, const struct optio
 	return field(values, row);
 }
 
+/* In the notation in which it is read: the largest unit that leaves nothing over. */
+static void put_number(struct buffer *out, const struct option_row *row, uint64_t number)
+{
+	static const struct {
+		const char *unit;
+		uint64_t s;
+	} units[] = { { "w", 604800 }, { "d", 86400 }, { "h", 3600 }, { "m", 60 }, { "s", 1 } };
+	size_t unit = 0;
+
+	if (row->type == OPTION_NUMBER) {
+		buffer_printf(out, "%" PRIu64, number);
+	} else if (row->type == OPTION_MILLISECONDS && number % 1000) {
+		buffer_printf(out, "%" PRIu64 "ms", number);
+	} else {
+		if (row->type == OPTION_MILLISECONDS)
+			number /= 1000;
+		while (units[unit].s > 1 && (!number || number % units[unit].s))
+			unit++;
+		buffer_printf(out, "%" PRIu64 "%s", number / units[unit].s, units[unit].unit);
+	}
+}
+
 static int check_range(const struct option_row *row, uint64_t number, char **ret_reason)
 {
-	const char *unit = row->type == OPTION_MILLISECONDS ? "ms"
-			   : row->type == OPTION_SECONDS    ? "s"
-							    : "";
+	struct buffer reason = { 0 };
 
 	if (number >= row->min && number <= row->max)
 		return 0;
-	*ret_reason = xasprintf("is not within %lu%s and %lu%s", (unsigned long)row->min, unit,
-				(unsigned long)row->max, unit);
+	buffer_puts(&reason, "is not between ");
+	put_number(&reason, row, row->min);
+	buffer_puts(&reason, " and ");
+	put_number(&reason, row, row->max);
+	buffer_putc(&reason, '\0');
+	*ret_reason = reason.data;
 	return -EINVAL;
 }
 
@@ -94,18 +122,18 @@ static int set_number(struct option_values *values, const struct option_row *row
 static int set_choice(struct option_values *values, const struct option_row *row, const char *text,
 		      char **ret_reason)
 {
-	struct buffer known = { 0 };
+	struct buffer reason = { 0 };
 
-	for (unsigned i = 0; row->choices[i]; i++) {
+	for (unsigned i = 0; row->choices[i]; i++)
 		if (streq(row->choices[i], text)) {
-			/* Both kinds of choice are enums, which have the size of unsigned. */
 			memcpy(field(values, row), &i, sizeof(i));
 			return 0;
 		}
-		buffer_printf(&known, "%s%s", i ? ", " : "", row->choices[i]);
-	}
-	*ret_reason = xasprintf("is not one of %.*s", (int)known.length, known.data);
-	buffer_free(&known);
+	buffer_puts(&reason, "is not one of ");
+	for (unsigned i = 0; row->choices[i]; i++)
+		buffer_printf(&reason, "%s%s", i ? ", " : "", row->choices[i]);
+	buffer_putc(&reason, '\0');
+	*ret_reason = reason.data;
 	return -EINVAL;
 }
 
