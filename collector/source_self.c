@@ -4,6 +4,7 @@
 #include "collector/cleanup.h"
 #include "collector/collect.h"
 #include "collector/source.h"
+#include "collector/version.h"
 
 enum {
 	SOURCE_UP,
@@ -23,6 +24,7 @@ enum {
 	SNAPSHOT_BYTES,
 	RELOAD_OK,
 	RELOAD_TIME,
+	BUILD_INFO,
 };
 
 static const struct metric metrics[] = {
@@ -117,6 +119,13 @@ static const struct metric metrics[] = {
 		.unit = "bytes",
 		.scope = SCOPE_HOST,
 	},
+	[BUILD_INFO] = {
+		.name = "tallyman_build_info",
+		.help = "Version, revision and compiler of this build.",
+		.labels = { "version", "revision", "compiler", "platform" },
+		.type = METRIC_INFO,
+		.scope = SCOPE_HOST,
+	},
 	[RELOAD_OK] = {
 		.name = "tallyman_config_last_reload_successful",
 		.help = "Whether the last reading of the configuration succeeded.",
@@ -166,6 +175,15 @@ static void add_workloads(struct snapshot *snapshot, struct family families[])
 		add(snapshot, &families[WORKLOADS], workload_kind_name(kind), by_kind[kind]);
 }
 
+static void add_build_info(struct snapshot *snapshot, struct family *family)
+{
+	const char *const labels[] = { tallyman_version.version, tallyman_version.revision,
+				       tallyman_version.compiler, tallyman_version.platform };
+
+	family_add_integer(snapshot, family, NULL,
+			   snapshot_labels(snapshot, ARRAY_SIZE(labels), labels), 1);
+}
+
 static int self_open(const struct options *options, void **ret_state, const char **ret_reason)
 {
 	(void)options;
@@ -181,6 +199,7 @@ static int self_collect(void *state, struct collection *collection, struct famil
 	struct snapshot *s = collection->snapshot;
 
 	(void)state;
+	add_build_info(s, &families[BUILD_INFO]);
 	add_statuses(s, families);
 	add_workloads(s, families);
 	add(s, &families[SCRAPE_COMPLETE], NULL, s->complete);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole collections over a scratch tree, with the real sources. */
+#include "collector/collect.h"
+
+#include <time.h>
+
+#include "collector/cgroups.h"
+#include "collector/log.h"
+#include "collector/source.h"
+#include "tests/support.h"
+
+struct world {
+	char *tree;
+	struct options options;
+	struct self_counters counters;
+	struct collector *collector;
+};
+
+static int set_up(void **state)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+
+	w->tree = tree_new();
+	tree_write(w->tree, "cgroup/a.service/cpu.stat",
+		   "usage_usec 1500000\nuser_usec 1000000\nsystem_usec 500000\n");
+	tree_write(w->tree, "cgroup/a.service/cgroup.procs", "41\n42\n0\n");
+	tree_write(w->tree, "proc/stat", "cpu 1 2 3\nbtime 1700000000\n");
+	tree_write(w->tree, "proc/42/stat",
+		   "42 (x) S 1 1 1 0 -1 0 0 0 0 0 5 6 0 0 20 0 1 0 12345 1000 10 0\n");
+	w->options = options_for_tree(w->tree);
+	log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
+	assert_int_equal(collector_new(&w->options, &w->counters, &w->collector), 0);
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+
+	collector_free(w->collector);
+	options_for_tree_free(&w->options);
+	tree_remove(w->tree);
+	free(w);
+	return 0;
+}
+
+static uint64_t source_bit(const char *name)
+{
+	for (size_t i = 0; i < n_sources; i++)
+		if (streq(sources[i]->name, name))
+			return UINT64_C(1) << i;
+	fail_msg("no source %s", name);
+	return 0;
+}
+
+static const struct snapshot *acquire(struct world *w, uint64_t bits, uint64_t deadline_ns,
+				      uint64_t max_age_ms)
+{
+	const struct collect_request request = { bits, deadline_ns, max_age_ms };
+
+	return collector_acquire(w->collector, &request);
+}
+
+static const struct sample *sample_of(const struct snapshot *s, const char *name, const char *path)
+{
+	const struct family *family = snapshot_family(s, name);
+
+	assert_non_null(family);
+	for_each_sample(sample, family)
+		if (!path || (sample->workload && streq(sample->workload->path, path)))
+			return sample;
+	return NULL;
+}
+
+static void tells_who_is_there(void **state)
+{
+	struct world *w = *state;
+	const struct snapshot *s = acquire(w, ~UINT64_C(0), 0, 0);
+
+	assert_true(s->complete);
+	assert_int_equal(s->generation, 1);
+	const struct sample *seen = sample_of(s, "container_last_seen", "/a.service");
+	assert_int_equal(seen->integer, s->time_ms);
+	/* btime + 12345 ticks of 1/100 s */
+	assert_int_equal(sample_of(s, "container_start_time_seconds", "/a.service")->integer,
+			 1700000123450);
+	assert_int_equal(sample_of(s, "container_start_time_seconds", "/")->integer, 1700000000000);
+	const struct sample *info = sample_of(s, "container_info", "/a.service");
+	assert_string_equal(info->labels[0], "service");
+	assert_int_equal(sample_of(s, "tallyman_cgroups", NULL)->integer, 2);
+	assert_int_equal(sample_of(s, "container_scrape_error", NULL)->integer, 0);
+	snapshot_unref(s);
+}
+
+/* The start time is computed once per cgroup id: a process that comes later cannot move it. */
+static void keeps_the_start_time(void **state)
+{
+	struct world *w = *state;
+
+	snapshot_unref(acquire(w, ~UINT64_C(0), 0, 0));
+	tree_write(w->tree, "proc/41/stat",
+		   "41 (y) S 1 1 1 0 -1 0 0 0 0 0 5 6 0 0 20 0 1 0 99 1000 10 0\n");
+	const struct snapshot *s = acquire(w, ~UINT64_C(0), 0, 0);
+	assert_int_equal(sample_of(s, "container_start_time_seconds", "/a.service")->integer,
+			 1700000123450);
+	snapshot_unref(s);
+}
+
+static void shares_by_set_of_sources(void **state)
+{
+	struct world *w = *state;
+	uint64_t self = source_bit("self"), container = source_bit("container");
+	const struct snapshot *all = acquire(w, ~UINT64_C(0), 0, 60000);
+	const struct snapshot *again = acquire(w, ~UINT64_C(0), 0, 60000);
+	const struct snapshot *some = acquire(w, self, 0, 60000);
+	const struct snapshot *fresh = acquire(w, ~UINT64_C(0), 0, 0);
+
+	assert_ptr_equal(all, again);
+	assert_ptr_not_equal(all, some);
+	assert_ptr_not_equal(all, fresh);
+	assert_true(snapshot_family(some, "container_last_seen")->left_out);
+	assert_false(snapshot_family(some, "tallyman_cgroups")->left_out);
+	assert_int_equal(some->sources_read, self);
+	/* More sets in turn than are kept: each is still right. */
+	for (uint64_t i = 0; i < 64; i++) {
+		uint64_t bits = (i & 1 ? self : 0) | (i & 2 ? container : 0) |
+				(i & 4 ? source_bit("exporter") : 0);
+		const struct snapshot *s = acquire(w, bits, 0, 60000);
+
+		assert_int_equal(s->sources_read, bits);
+		snapshot_unref(s);
+	}
+	snapshot_unref(all);
+	snapshot_unref(again);
+	snapshot_unref(some);
+	snapshot_unref(fresh);
+}
+
+/* A deadline that has passed leaves families out whole, says so, and is not handed to the next. */
+static void honours_the_deadline(void **state)
+{
+	struct world *w = *state;
+	const struct snapshot *late = acquire(w, ~UINT64_C(0), 1, 60000);
+
+	assert_false(late->complete);
+	assert_true(snapshot_family(late, "container_last_seen")->left_out);
+	const struct snapshot *next = acquire(w, ~UINT64_C(0), 0, 60000);
+	assert_ptr_not_equal(late, next);
+	assert_true(next->complete);
+	assert_int_equal(sample_of(next, "tallyman_scrape_complete", NULL)->integer, 1);
+	uint64_t errors = 0;
+	for (size_t i = 0; i < next->n_sources; i++)
+		if (streq(next->sources[i].name, "container"))
+			errors = next->sources[i].errors;
+	assert_int_equal(errors, 1);
+	snapshot_unref(late);
+	snapshot_unref(next);
+}
+
+static void follows_changes(void **state)
+{
+	struct world *w = *state;
+
+	snapshot_unref(acquire(w, ~UINT64_C(0), 0, 0));
+	tree_mkdir(w->tree, "cgroup/b.service");
+	const struct snapshot *s = acquire(w, ~UINT64_C(0), 0, 0);
+	assert_non_null(sample_of(s, "container_last_seen", "/b.service"));
+	snapshot_unref(s);
+	cleanup_free char *gone = xasprintf("%s/cgroup/b.service", w->tree);
+	assert_int_equal(rmdir(gone), 0);
+	s = acquire(w, ~UINT64_C(0), 0, 0);
+	assert_null(sample_of(s, "container_last_seen", "/b.service"));
+	snapshot_unref(s);
+}
+
+/* Everything that a source adds stands under a family of its own row, with its labels filled. */
+static void fills_all_labels(void **state)
+{
+	struct world *w = *state;
+	const struct snapshot *s = acquire(w, ~UINT64_C(0), 0, 0);
+
+	for (size_t i = 0; i < s->n_families; i++) {
+		const struct family *family = &s->families[i];
+		size_t n = metric_n_labels(family->metric);
+
+		for_each_sample(sample, family)
+			for (size_t l = 0; l < n; l++)
+				assert_non_null(sample->labels[l]);
+	}
+	snapshot_unref(s);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(tells_who_is_there),	TEST(keeps_the_start_time),
+		TEST(shares_by_set_of_sources), TEST(honours_the_deadline),
+		TEST(follows_changes),		TEST(fills_all_labels),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
