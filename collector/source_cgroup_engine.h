@@ -135,6 +135,6 @@ void rows_put(struct rows *rows, struct rows_cell *cell, struct rows_word *word,
 /* source_cgroup_labels.c: words and label values. */
 /* NULL: too many words, or a word that is no plain ASCII name. */
 struct rows_word *rows_word(struct rows *rows, const char *text, size_t length);
-const char *const *rows_word_labels(struct rows *rows, struct rows_word *word, int shape);
+const char *const *rows_word_labels(struct rows *rows, struct rows_word *word, int index);
 void rows_begin_labels(struct rows *rows);
 void rows_free_words(struct rows *rows);
