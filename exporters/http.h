@@ -25,6 +25,8 @@ struct service {
 	const struct snapshot *(*acquire)(void *context, const struct collect_request *request);
 	/* Processes of a cgroup and all below it, at most `max`; 0, -ENOENT or another -errno. */
 	int (*processes)(void *context, uint64_t cgroup_id, size_t max, struct process_list *ret);
+	/* The number of a source in struct collect_request, or -ENOENT. */
+	int (*find_source)(void *context, const char *name);
 	/* Why the daemon is not ready to serve, or NULL when it is. */
 	const char *(*unready)(void *context);
 };

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options, wiring and the event loop; the only file that sees everything. */
+#include <errno.h>
+#include <signal.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+#include "collector/cgroups.h"
+#include "collector/cleanup.h"
+#include "collector/collect.h"
+#include "collector/log.h"
+#include "collector/memory.h"
+#include "collector/options.h"
+#include "collector/process.h"
+#include "collector/source.h"
+#include "collector/version.h"
+#include "exporters/http.h"
+#include "exporters/listen.h"
+#include "exporters/server.h"
+
+enum {
+	EXIT_CANNOT_START = 1,
+	ROUNDS_AT_ONCE = 8,	 /* of one server, before the others get their turn */
+	STOP_WITHIN_US = 700000, /* replies under way get this long to complete */
+	ACCURACY_US = 1000,
+};
+
+struct daemon;
+
+struct listener {
+	struct daemon *daemon;
+	struct server *server;
+	sd_event_source *readable, *timer, *again;
+};
+
+struct daemon {
+	int argc;
+	char **argv;
+	struct options *options; /* of the last good configuration */
+	struct self_counters counters;
+	struct collector *collector;
+	struct service service;
+	sd_event *event;
+	struct listener *listeners;
+	size_t n_listeners;
+	bool stopping;
+};
+
+static double unix_time_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static struct options *options_release(struct options *options)
+{
+	options_free(options);
+	free(options);
+	return NULL;
+}
+
+/* ---- What the routes see ---- */
+
+static const struct snapshot *service_acquire(void *context, const struct collect_request *request)
+{
+	struct daemon *daemon = context;
+
+	return collector_acquire(daemon->collector, request);
+}
+
+static int service_processes(void *context, uint64_t cgroup_id, size_t max,
+			     struct process_list *ret)
+{
+	struct daemon *daemon = context;
+	struct hierarchy *hierarchy = collector_hierarchy(daemon->collector);
+	struct group *group = hierarchy_find(hierarchy, cgroup_id);
+
+	(void)max;
+	(void)ret;
+	return group ? -EOPNOTSUPP : -ENOENT;
+}
+
+static int service_find_source(void *context, const char *name)
+{
+	(void)context;
+	for (size_t i = 0; i < n_sources; i++)
+		if (streq(sources[i]->name, name))
+			return (int)i;
+	return -ENOENT;
+}
+
+static const char *service_unready(void *context)
+{
+	struct daemon *daemon = context;
+
+	return daemon->stopping ? "it is stopping" : NULL;
+}
+
+/* ---- The loop ---- */
+
+static unsigned replies_in_flight(const struct daemon *daemon)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < daemon->n_listeners; i++)
+		n += server_in_flight(daemon->listeners[i].server);
+	return n;
+}
+
+static void listener_run(struct listener *listener)
+{
+	int64_t wait_ms = 0;
+
+	for (int i = 0; i < ROUNDS_AT_ONCE && wait_ms == 0; i++)
+		wait_ms = server_run(listener->server);
+	if (wait_ms == 0)
+		(void)sd_event_source_set_enabled(listener->again, SD_EVENT_ONESHOT);
+	if (wait_ms > 0)
+		(void)sd_event_source_set_time_relative(listener->timer, (uint64_t)wait_ms * 1000);
+	(void)sd_event_source_set_enabled(listener->timer,
+					  wait_ms > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+	if (listener->daemon->stopping && replies_in_flight(listener->daemon) == 0)
+		(void)sd_event_exit(listener->daemon->event, EXIT_SUCCESS);
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	listener_run(data);
+	return 0;
+}
+
+static int on_again(sd_event_source *source, void *data)
+{
+	(void)source;
+	listener_run(data);
+	return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	listener_run(data);
+	return 0;
+}
+
+static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *daemon = data;
+
+	(void)source;
+	(void)usec;
+	return sd_event_exit(daemon->event, EXIT_SUCCESS);
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct daemon *daemon = data;
+
+	(void)source;
+	(void)info;
+	if (daemon->stopping)
+		return sd_event_exit(daemon->event, EXIT_SUCCESS);
+	daemon->stopping = true;
+	log_info("stopping");
+	(void)sd_notify(0, "STOPPING=1");
+	for (size_t i = 0; i < daemon->n_listeners; i++)
+		server_quiesce(daemon->listeners[i].server);
+	if (replies_in_flight(daemon) == 0)
+		return sd_event_exit(daemon->event, EXIT_SUCCESS);
+	return sd_event_add_time_relative(daemon->event, NULL, CLOCK_MONOTONIC, STOP_WITHIN_US, 0,
+					  on_stop_timeout, daemon);
+}
+
+/* ---- Reload ---- */
+
+static bool string_lists_equal(const struct string_list *a, const struct string_list *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!streq(a->items[i], b->items[i]))
+			return false;
+	return true;
+}
+
+/* Puts a new configuration into effect, or leaves the old one alone. */
+static int daemon_reconfigure(struct daemon *daemon)
+{
+	struct options *options = xcalloc(1, sizeof(*options));
+	struct collector *collector;
+	int r;
+
+	if (options_parse(options, daemon->argc, daemon->argv) != OPTIONS_RUN) {
+		options_release(options);
+		return -EINVAL;
+	}
+	r = collector_new(options, &daemon->counters, &collector);
+	if (r < 0) {
+		options_release(options);
+		return r;
+	}
+	if (!string_lists_equal(&options->web_listen_address, &daemon->options->web_listen_address))
+		log_warn("listen addresses change at a restart only, continuing with the old ones");
+	collector_free(daemon->collector);
+	options_release(daemon->options);
+	daemon->collector = collector;
+	daemon->options = options;
+	daemon->service.options = options;
+	log_configure(options->log_level, options->log_format);
+	return 0;
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct daemon *daemon = data;
+	struct timespec now;
+
+	(void)source;
+	(void)info;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+			 (unsigned long long)now.tv_sec * 1000000 +
+				 (unsigned long long)now.tv_nsec / 1000);
+	daemon->counters.config_last_reload_ok = daemon_reconfigure(daemon) == 0;
+	if (daemon->counters.config_last_reload_ok) {
+		daemon->counters.config_last_success_time_s = unix_time_s();
+		log_info("configuration reloaded");
+	} else {
+		daemon->counters.config_reloads_failed++;
+		log_error("configuration is broken, continuing with the last good one");
+	}
+	(void)sd_notify(0, "READY=1");
+	return 0;
+}
+
+/* ---- Start ---- */
+
+static int daemon_serve(struct daemon *daemon, int fd)
+{
+	cleanup_free char *name = listen_name(fd);
+	struct listener *listener = &daemon->listeners[daemon->n_listeners];
+	int r = server_new(fd, &daemon->service, NULL, &listener->server);
+
+	if (r < 0) {
+		log_error("cannot serve", "address", name, "reason", strerror(-r));
+		return r;
+	}
+	listener->daemon = daemon;
+	daemon->n_listeners++;
+	if ((r = sd_event_add_io(daemon->event, &listener->readable, server_fd(listener->server),
+				 EPOLLIN, on_readable, listener)) < 0 ||
+	    (r = sd_event_add_time(daemon->event, &listener->timer, CLOCK_MONOTONIC, 0, ACCURACY_US,
+				   on_timer, listener)) < 0 ||
+	    (r = sd_event_add_defer(daemon->event, &listener->again, on_again, listener)) < 0)
+		return r;
+	if (!listen_is_local(fd) && !*daemon->options->web_config_file)
+		log_warn("other hosts can read everything here: there is no --web.config.file",
+			 "address", name);
+	log_info("listening", "address", name);
+	return 0;
+}
+
+static int serve_systemd_sockets(struct daemon *daemon)
+{
+	int n = sd_listen_fds(1), r;
+
+	if (n <= 0) {
+		log_error("--web.systemd-socket, but systemd handed over no socket");
+		return -ENOTCONN;
+	}
+	daemon->listeners = xcalloc((size_t)n, sizeof(*daemon->listeners));
+	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; fd++)
+		if ((r = daemon_serve(daemon, fd)) < 0)
+			return r;
+	return 0;
+}
+
+static int serve_addresses(struct daemon *daemon)
+{
+	const struct string_list *addresses = &daemon->options->web_listen_address;
+
+	daemon->listeners = xcalloc(addresses->n + 1, sizeof(*daemon->listeners));
+	for (size_t i = 0; i < addresses->n; i++) {
+		cleanup_free char *error = NULL;
+		int fd, r = listen_open(addresses->items[i], &fd, &error);
+
+		if (r < 0) {
+			log_error(error);
+			return r;
+		}
+		if ((r = daemon_serve(daemon, fd)) < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int watch_signals(struct daemon *daemon)
+{
+	static const struct {
+		int number;
+		sd_event_signal_handler_t handler;
+	} signals[] = {
+		{ SIGTERM, on_stop },
+		{ SIGINT, on_stop },
+		{ SIGHUP, on_reload },
+	};
+	sigset_t blocked;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&blocked, signals[i].number);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		int r = sd_event_add_signal(daemon->event, NULL, signals[i].number,
+					    signals[i].handler, daemon);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int daemon_start(struct daemon *daemon)
+{
+	int r;
+
+	daemon->service = (struct service){
+		.context = daemon,
+		.options = daemon->options,
+		.counters = &daemon->counters,
+		.acquire = service_acquire,
+		.processes = service_processes,
+		.find_source = service_find_source,
+		.unready = service_unready,
+	};
+	daemon->counters.config_last_reload_ok = true;
+	daemon->counters.config_last_success_time_s = unix_time_s();
+	if ((r = sd_event_default(&daemon->event)) < 0 || (r = watch_signals(daemon)) < 0) {
+		log_error("cannot set up the event loop", "reason", strerror(-r));
+		return r;
+	}
+	(void)sd_event_set_watchdog(daemon->event, true);
+	r = daemon->options->web_systemd_socket ? serve_systemd_sockets(daemon)
+						: serve_addresses(daemon);
+	if (r < 0)
+		return r;
+	r = collector_new(daemon->options, &daemon->counters, &daemon->collector);
+	if (r < 0)
+		log_error("cannot read the cgroup hierarchy", "reason", strerror(-r));
+	return r;
+}
+
+static void daemon_end(struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->n_listeners; i++) {
+		struct listener *listener = &daemon->listeners[i];
+
+		sd_event_source_unref(listener->readable);
+		sd_event_source_unref(listener->timer);
+		sd_event_source_unref(listener->again);
+		server_free(listener->server);
+	}
+	free(daemon->listeners);
+	collector_free(daemon->collector);
+	sd_event_unref(daemon->event);
+	options_release(daemon->options);
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon daemon = { .argc = argc, .argv = argv };
+	enum options_result result;
+	int status = EXIT_CANNOT_START;
+
+	daemon.options = xcalloc(1, sizeof(*daemon.options));
+	result = options_parse(daemon.options, argc, argv);
+	if (result != OPTIONS_RUN) {
+		options_release(daemon.options);
+		return (int)result;
+	}
+	log_configure(daemon.options->log_level, daemon.options->log_format);
+	hierarchy_raise_fd_limit();
+	log_info("Tallyman starts", "version", tallyman_version.version, "revision",
+		 tallyman_version.revision);
+	if (daemon_start(&daemon) == 0) {
+		(void)sd_notify(0, "READY=1");
+		status = sd_event_loop(daemon.event);
+	}
+	daemon_end(&daemon);
+	return status < 0 ? EXIT_CANNOT_START : status;
+}

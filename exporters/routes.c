@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All routes. A new one is a row here; a path of a pattern stands behind those that are exact. */
+#include "exporters/routes.h"
+
+#include "collector/cleanup.h"
+#include "collector/options.h"
+
+const struct route routes[] = {
+	{ .path = "/metrics", .handle = metrics_handle, .title = "Metrics" },
+	{ .path = "/-/healthy", .handle = healthy_handle, .open = true, .title = "Health" },
+	{ .path = "/-/ready", .handle = ready_handle, .title = "Readiness" },
+};
+
+const size_t n_routes = ARRAY_SIZE(routes);
+
+static bool route_matches(const char *pattern, const char *path, const char **ret_tail)
+{
+	size_t length = strlen(pattern);
+
+	if (length == 0 || pattern[length - 1] != '*') {
+		*ret_tail = "";
+		return streq(pattern, path);
+	}
+	*ret_tail = path + length - 1;
+	return strncmp(pattern, path, length - 1) == 0;
+}
+
+const struct route *route_find(const struct options *options, const char *path,
+			       const char **ret_tail)
+{
+	for (size_t i = 0; i < n_routes; i++) {
+		const char *pattern = routes[i].path, *tail;
+
+		if (routes[i].handle == metrics_handle)
+			pattern = options->web_telemetry_path;
+		if (route_matches(pattern, path, &tail)) {
+			*ret_tail = tail;
+			return &routes[i];
+		}
+	}
+	return NULL;
+}
