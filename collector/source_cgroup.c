@@ -178,7 +178,6 @@ static void add_derived(struct rows *rows, struct rows_bound *bound, const struc
 /* 0, or the first error that does not mean "no data". */
 static int collect_group(struct rows *rows, struct group *group)
 {
-	bool alive = false;
 	int err = 0;
 
 	if (rows->limits_size)
@@ -188,11 +187,10 @@ static int collect_group(struct rows *rows, struct group *group)
 	for (unsigned i = 0; i < rows->n_files; i++) {
 		int one = read_file(rows, group, &rows->files[i]);
 
-		alive |= one == 0;
 		if (one && !err && !is_absent(one))
 			err = one;
 	}
-	for (unsigned i = 0; alive && i < rows->n_bound; i++)
+	for (unsigned i = 0; i < rows->n_bound; i++)
 		add_derived(rows, &rows->bound[i], group);
 	return err;
 }
