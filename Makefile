@@ -75,10 +75,10 @@ $(BUILD)/%.o: %.c $(BUILD)/.flags | $(SKELETONS)
 # Written only when it changes, so that a commit compiles one file again.
 VERSION_LINES = \#define TALLYMAN_VERSION "$(shell cat VERSION)"\n\#define TALLYMAN_REVISION "$(or \
 	$(REVISION),$(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null),unknown)"\n
-$(BUILD)/version_build.h: FORCE
+$(BUILD)/collector/version_build.h: FORCE
 	@mkdir -p $(@D)
 	@printf '$(VERSION_LINES)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
-$(BUILD)/collector/version.o build/tidy/collector/version.ok: | $(BUILD)/version_build.h
+$(BUILD)/collector/version.o build/tidy/collector/version.ok: | $(BUILD)/collector/version_build.h
 
 # Other flags, other objects: written only when they change.
 $(BUILD)/.flags: FORCE
@@ -163,6 +163,14 @@ golden: packages-test
 	@$(MAKE) --no-print-directory all
 	$(Q)TALLYMAN=$(abspath $(BUILD)/tallyman) tests/e2e/test_golden.py --write
 
+# What is said of the options, from their table.
+.PHONY: docs
+docs: $(BUILD)/tallyman
+	@mkdir -p docs
+	$(Q)$< --help-markdown > docs/options.md
+	$(Q)$< --help-yaml > deploy/tallyman.example.yaml
+	$(Q)$< --help-man > deploy/tallyman.8
+
 bench: packages-test
 	@$(MAKE) --no-print-directory all
 	$(Q)bench/run $(BENCH)
@@ -173,10 +181,11 @@ install: all
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/tallyman.service)
 	$(if $(wildcard deploy/tallyman.example.yaml),install -D -m 644 deploy/tallyman.example.yaml \
 		$(DESTDIR)$(PREFIX)/share/doc/tallyman/tallyman.example.yaml)
+	install -D -m 644 deploy/tallyman.8 $(DESTDIR)$(PREFIX)/share/man/man8/tallyman.8
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/tallyman $(DESTDIR)$(PREFIX)/lib/systemd/system/tallyman.service
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/tallyman
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/tallyman $(DESTDIR)$(PREFIX)/share/man/man8/tallyman.8
 
 clean:
 	rm -rf $(BUILD)
@@ -188,6 +197,7 @@ help:
 	@echo 'make            build build/tallyman; CC=clang, SANITIZE=address,undefined, WERROR=0, V=1'
 	@echo 'make bench      benchmarks; BENCH=name for one'
 	@echo 'make golden     rewrite tests/golden/ from what the exporter says now'
+	@echo 'make docs       rewrite docs/options.md, the example configuration and the manual page'
 	@echo 'make format     clang-format everything'
 	@echo 'make install    DESTDIR=, PREFIX=/usr/local; uninstall takes it away'
 	@echo 'make clean'

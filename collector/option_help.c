@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/option_rows.h"
 
+#include <ctype.h>
+
 #include "collector/cleanup.h"
 #include "collector/version.h"
 
@@ -39,14 +41,24 @@ static void put_default(struct buffer *out, const struct option_row *row)
 	}
 }
 
+/* One sentence or more; what a source says of itself is a few words that become one. */
+static void put_help(struct buffer *out, const struct option_row *row)
+{
+	size_t start = out->length;
+
+	buffer_puts(out, row->help);
+	if (row->type != OPTION_SOURCE || !*row->help)
+		return;
+	out->data[start] = (char)toupper((unsigned char)out->data[start]);
+	buffer_putc(out, '.');
+}
+
 static char *description(const struct option_row *row)
 {
 	struct buffer out = { 0 };
 	size_t length;
 
-	buffer_puts(&out, row->help);
-	if (row->type == OPTION_SOURCE && out.length && out.data[out.length - 1] != '.')
-		buffer_putc(&out, '.');
+	put_help(&out, row);
 	length = out.length;
 	buffer_putc(&out, ' ');
 	put_default(&out, row);
@@ -56,16 +68,16 @@ static char *description(const struct option_row *row)
 	return out.data;
 }
 
-/* Words of `text` from `column` on, with lines of at most HELP_WIDTH; ends the line. */
-static void put_wrapped(struct buffer *out, const char *text, size_t column)
+/* Words of `text` in lines of at most HELP_WIDTH that begin with `prefix`; the first one has it. */
+static void put_wrapped(struct buffer *out, const char *text, const char *prefix)
 {
-	size_t at = column;
+	size_t column = strlen(prefix), at = column;
 
 	while (*text) {
 		size_t length = strcspn(text, " ");
 
 		if (at > column && at + 1 + length > HELP_WIDTH) {
-			buffer_printf(out, "\n%*s", (int)column, "");
+			buffer_printf(out, "\n%s", prefix);
 			at = column;
 		}
 		if (at > column) {
@@ -107,15 +119,17 @@ static void help_row(struct buffer *out, const struct option_row *row)
 {
 	cleanup_free char *text = description(row);
 	size_t start = out->length, length;
+	char margin[HELP_COLUMN + 1];
 
+	snprintf(margin, sizeof(margin), "%*s", HELP_COLUMN, "");
 	buffer_puts(out, streq(row->name, "help") ? "  -h, " : "      ");
 	put_flag(out, row);
 	length = out->length - start;
 	if (length + 2 > HELP_COLUMN)
-		buffer_printf(out, "\n%*s", HELP_COLUMN, "");
+		buffer_printf(out, "\n%s", margin);
 	else
 		buffer_printf(out, "%*s", (int)(HELP_COLUMN - length), "");
-	put_wrapped(out, text, HELP_COLUMN);
+	put_wrapped(out, text, margin);
 }
 
 /* The caller prints the last newline. */
@@ -132,18 +146,18 @@ char *option_help(const struct option_table *table)
 	struct buffer out = { 0 };
 
 	buffer_puts(&out, "usage: tallyman [flags]\n\n");
-	put_wrapped(&out, about, 0);
+	put_wrapped(&out, about, "");
 	for_each_row(table, &out, help_head, help_row);
 	buffer_putc(&out, '\n');
-	put_wrapped(&out, statuses, 0);
+	put_wrapped(&out, statuses, "");
 	return finish(&out);
 }
 
-/* A bar would end a table's cell. */
+/* A bar would end a table's cell; stars and underscores would be emphasis. */
 static void put_markdown(struct buffer *out, const char *text)
 {
 	for (; *text; text++) {
-		if (strchr("|<>", *text))
+		if (strchr("|<>*_[]", *text))
 			buffer_putc(out, '\\');
 		buffer_putc(out, *text);
 	}
@@ -191,7 +205,7 @@ char *option_markdown(const struct option_table *table)
 
 	buffer_puts(
 		&out,
-		"<!-- Made by `make docs/options.md` from the table in "
+		"<!-- Made by `make docs` from the table in "
 		"collector/option_rows.c: change that. -->\n"
 		"# Options\n\n"
 		"Every option is a flag, `--name=value` or `--name value`; switches are `--name` "
@@ -205,6 +219,74 @@ char *option_markdown(const struct option_table *table)
 	buffer_puts(&out, statuses);
 	buffer_puts(&out, "\n");
 	for_each_row(table, &out, markdown_head, markdown_row);
+	return finish(&out);
+}
+
+/* A row's default in the file's notation. */
+static void put_yaml_value(struct buffer *out, const struct option_row *row)
+{
+	bool is_switch = row->type == OPTION_BOOL || row->type == OPTION_SOURCE;
+
+	if (is_switch)
+		buffer_puts(out, row->value ? "true" : "false");
+	else if (row->type == OPTION_LIST)
+		buffer_printf(out, row->value ? "[\"%s\"]" : "[]", row->value);
+	else
+		buffer_puts(out, *row->value ? row->value : "\"\"");
+}
+
+/* Rows of the same first key follow each other in the table. */
+static void yaml_row(struct buffer *out, const struct option_row *row, const char *before)
+{
+	size_t first = strcspn(row->name, ".");
+	struct buffer help = { 0 };
+	const char *key = row->name + first + 1, *dot = strchr(key, '.');
+
+	if (!before || strncmp(before, row->name, first + 1) != 0)
+		buffer_printf(out, "\n%.*s:\n", (int)first, row->name);
+	else
+		buffer_putc(out, '\n');
+	buffer_puts(out, "  # ");
+	put_help(&help, row);
+	buffer_putc(&help, '\0');
+	put_wrapped(out, help.data, "  # ");
+	buffer_free(&help);
+	if (row->type == OPTION_CHOICE) {
+		buffer_puts(out, "  # One of");
+		for (size_t i = 0; row->choices[i]; i++)
+			buffer_printf(out, "%s %s", i ? "," : "", row->choices[i]);
+		buffer_puts(out, ".\n");
+	}
+	buffer_puts(out, "  #");
+	if (dot)
+		buffer_printf(out, "%.*s: {%s: ", (int)(dot - key), key, dot + 1);
+	else
+		buffer_printf(out, "%s: ", key);
+	put_yaml_value(out, row);
+	buffer_puts(out, dot ? "}\n" : "\n");
+}
+
+char *option_yaml(const struct option_table *table)
+{
+	struct buffer out = { 0 };
+	const char *before = NULL;
+
+	buffer_puts(
+		&out,
+		"# SPDX-License-Identifier: Apache-2.0\n"
+		"# Tallyman's configuration: tallyman --config.file=FILE. Made by `make docs`.\n"
+		"# All values are the defaults; take the # away from those that you change. "
+		"Flags win over\n"
+		"# this file, and SIGHUP reads it again. --config.check tells whether it is "
+		"right.\n");
+	for (size_t i = 0; i < table->n; i++) {
+		const struct option_row *row = &table->rows[i];
+
+		if (row->flag_only || row->type == OPTION_ACTION)
+			continue;
+		yaml_row(&out, row, before);
+		before = row->name;
+	}
 	return finish(&out);
 }
 
@@ -250,7 +332,7 @@ char *option_man(const struct option_table *table)
 
 	buffer_printf(&out,
 		      ".\\\" SPDX-License-Identifier: Apache-2.0\n"
-		      ".\\\" Made by tallyman --help-man.\n"
+		      ".\\\" Made by `make docs`.\n"
 		      ".TH TALLYMAN 8 \"\" \"tallyman %s\" \"System Administration\"\n"
 		      ".SH NAME\ntallyman \\- metrics of containers and other cgroups\n"
 		      ".SH SYNOPSIS\n.B tallyman\n.RI [ flags ]\n"

@@ -21,7 +21,14 @@ enum option_type {
 	OPTION_ACTION, /* does not return to the daemon; `offset` is an enum option_action */
 };
 
-enum option_action { ACTION_NONE, ACTION_HELP, ACTION_VERSION, ACTION_MARKDOWN, ACTION_MAN };
+enum option_action {
+	ACTION_NONE,
+	ACTION_HELP,
+	ACTION_VERSION,
+	ACTION_MARKDOWN,
+	ACTION_MAN,
+	ACTION_YAML
+};
 
 /* What is being filled: the options, and what they are worked out from. */
 struct option_values {
@@ -75,10 +82,11 @@ void string_list_free(struct string_list *list);
 /* A value in double quotes for a message: control characters and bad UTF-8 escaped, cut at 200 bytes. */
 void option_quote(struct buffer *buffer, const char *text);
 
-/* --help, docs/options.md, tallyman.8 */
+/* --help, docs/options.md, deploy/tallyman.8, deploy/tallyman.example.yaml; without the last newline. */
 char *option_help(const struct option_table *table);
 char *option_markdown(const struct option_table *table);
 char *option_man(const struct option_table *table);
+char *option_yaml(const struct option_table *table);
 
 /*
  * Reads the YAML file. -errno and *ret_error: one line "file:line:column: what", freed by the caller.

@@ -177,6 +177,8 @@ static char *action_text(enum option_action action, const struct option_table *t
 		return option_markdown(table);
 	case ACTION_MAN:
 		return option_man(table);
+	case ACTION_YAML:
+		return option_yaml(table);
 	case ACTION_NONE:
 		break;
 	}

@@ -4,7 +4,7 @@
 #include "collector/memory.h"
 
 /* The Makefile writes this file, and only when the version or the revision changes. */
-#include "version_build.h"
+#include "collector/version_build.h"
 
 #if defined(__clang__)
 #define COMPILER "clang " __clang_version__
