@@ -195,9 +195,11 @@ static int daemon_reconfigure(struct daemon *daemon)
 {
 	struct options *options = xcalloc(1, sizeof(*options));
 	struct collector *collector;
+	cleanup_free char *error = NULL;
 	int r;
 
-	if (options_parse(options, daemon->argc, daemon->argv) != OPTIONS_RUN) {
+	if (options_read(options, daemon->argc, daemon->argv, &error) != OPTIONS_RUN) {
+		log_error("configuration is wrong", "reason", error);
 		options_release(options);
 		return -EINVAL;
 	}
@@ -385,6 +387,11 @@ int main(int argc, char **argv)
 	if (result != OPTIONS_RUN) {
 		options_release(daemon.options);
 		return (int)result;
+	}
+	if (daemon.options->config_check) {
+		puts("tallyman: the configuration is right");
+		options_release(daemon.options);
+		return EXIT_SUCCESS;
 	}
 	log_configure(daemon.options->log_level, daemon.options->log_format);
 	hierarchy_raise_fd_limit();

@@ -207,7 +207,7 @@ static enum options_result read_all(struct flags *flags, struct option_values *f
 	int err = flags_walk(flags, first);
 
 	if (err) {
-		*ret_text = xasprintf("tallyman: error: %s", flags->error);
+		*ret_text = xstrdup(flags->error);
 		return OPTIONS_EXIT_USAGE;
 	}
 	if (flags->action) {
@@ -217,13 +217,9 @@ static enum options_result read_all(struct flags *flags, struct option_values *f
 	file = first->options.config_file;
 	values->stage = STAGE_FILE;
 	if (*file) {
-		cleanup_free char *error = NULL;
-
-		err = config_read(file, flags->table, values, &error);
-		if (err) {
-			*ret_text = xasprintf("tallyman: error: %s", error);
+		err = config_read(file, flags->table, values, ret_text);
+		if (err)
 			return OPTIONS_EXIT_CONFIG;
-		}
 	}
 	flags_walk(flags, values);
 	values->options.sources_enabled = sources_enabled(values);
@@ -257,8 +253,10 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 	cleanup_free char *text = NULL;
 	enum options_result result = options_read(options, argc, argv, &text);
 
-	if (text)
-		fprintf(result == OPTIONS_EXIT_OK ? stdout : stderr, "%s\n", text);
+	if (result == OPTIONS_EXIT_OK)
+		printf("%s\n", text);
+	else if (text)
+		fprintf(stderr, "tallyman: error: %s\n", text);
 	return result;
 }
 

@@ -69,8 +69,8 @@ enum options_result { OPTIONS_EXIT_OK, OPTIONS_EXIT_USAGE, OPTIONS_EXIT_CONFIG, 
  */
 enum options_result options_parse(struct options *options, int argc, char **argv);
 /*
- * The same without a word: *ret_text is what there is to print (an error without newline, help, or
- * the version), NULL for OPTIONS_RUN. The caller frees it.
+ * The same without a word: *ret_text is what there is to print (an error, help, or the version; no
+ * newline at its end), NULL for OPTIONS_RUN. The caller frees it.
  */
 enum options_result options_read(struct options *options, int argc, char **argv, char **ret_text);
 void options_free(struct options *options);

@@ -225,7 +225,8 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
 	set_timeout(connection, IDLE_TIMEOUT_S);
 }
 
-static void on_message(void *data, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void on_message(void *data, const char *format,
+							     va_list args)
 {
 	char text[400];
 

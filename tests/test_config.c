@@ -239,8 +239,7 @@ static void test_wrong(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		struct options options;
 		cleanup_free char *text = NULL;
-		cleanup_free char *expected =
-			xasprintf("tallyman: error: %s:%s", place->file, wrong[i].error);
+		cleanup_free char *expected = xasprintf("%s:%s", place->file, wrong[i].error);
 
 		write_file(place, wrong[i].text, strlen(wrong[i].text));
 		assert_int_equal(read_file(place, NULL, &options, &text), OPTIONS_EXIT_CONFIG);
@@ -266,7 +265,7 @@ static void expect_refusal(const struct place *place, const char *reason)
 {
 	struct options options;
 	cleanup_free char *text = NULL;
-	cleanup_free char *expected = xasprintf("tallyman: error: %s: %s", place->file, reason);
+	cleanup_free char *expected = xasprintf("%s: %s", place->file, reason);
 
 	assert_int_equal(read_file(place, NULL, &options, &text), OPTIONS_EXIT_CONFIG);
 	assert_string_equal(text, expected);
