@@ -14,6 +14,7 @@
 #include "collector/process.h"
 #include "collector/snapshot.h"
 
+struct history; /* exporters/api/history.h */
 struct options;
 
 /* What main offers to the routes. */
@@ -21,6 +22,7 @@ struct service {
 	void *context;
 	const struct options *options; /* of the last good configuration */
 	struct self_counters *counters;
+	struct history *history; /* of the API's earlier readings, for rates; NULL = none */
 	/* A snapshot with a reference of the caller's, never NULL; see collector_acquire(). */
 	const struct snapshot *(*acquire)(void *context, const struct collect_request *request);
 	/* Processes of a cgroup and all below it, at most `max`; 0, -ENOENT or another -errno. */
