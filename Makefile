@@ -72,6 +72,9 @@ $(BUILD)/%.o: %.c $(BUILD)/.flags | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Files that the assembler puts into the program.
+$(BUILD)/exporters/assets.o: $(wildcard exporters/api/*.json $(addprefix exporters/web/*.,css html js svg))
+
 # Written only when it changes, so that a commit compiles one file again.
 VERSION_LINES = \#define TALLYMAN_VERSION "$(shell cat VERSION)"\n\#define TALLYMAN_REVISION "$(or \
 	$(REVISION),$(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null),unknown)"\n

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "collector/options.h"
-#include "exporters/api/accept.h"
+#include "exporters/api/conditions.h"
 
 enum { MAX_AGE_MS = 5000, SHA256_BYTES = 32, ETAG_BYTES = 12 };
 

@@ -15,8 +15,7 @@ static void reply_workload(struct api_call *call, const char *id)
 	json_t *document = describe_workload(&call->values, workload);
 	json_object_set_new(document, "time", json_time(call->snapshot->time_ms));
 	json_object_set_new(document, "interval_seconds", api_interval(call));
-	json_object_set_new(document, "metrics",
-			    describe_metrics(call->snapshot, workload, ""));
+	json_object_set_new(document, "metrics", describe_metrics(call->snapshot, workload, ""));
 	cleanup_free char *unknown = select_unknown(call->request, document);
 	if (unknown) {
 		json_decref(document);

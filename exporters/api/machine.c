@@ -11,8 +11,7 @@ static json_t *host_value(const struct snapshot *snapshot, const char *name)
 
 	if (!family || family->left_out || family->metric->value != VALUE_INTEGER)
 		return json_null();
-	for_each_sample(sample, family)
-	{
+	for_each_sample(sample, family) {
 		sum.integer += sample->integer / metric_scale(family->metric);
 		sum.kind = QUANTITY_INTEGER;
 	}

@@ -56,7 +56,6 @@ void api_reply_processes(struct api_call *call, const char *id)
 	if (format == 1)
 		api_reply_json(call, items);
 	else
-		api_reply_json(call,
-			       json_pack("{s:o, s:o, s:o}", "workload", json_id(workload->id),
-					 "items", items, "total", json_count(list.total)));
+		api_reply_json(call, json_pack("{s:o, s:o, s:o}", "workload", json_id(workload->id),
+					       "items", items, "total", json_count(list.total)));
 }

@@ -4,14 +4,12 @@
 
 static json_t *describe_source(const struct source_status *source)
 {
-	return json_pack("{s:s, s:o, s:b, s:b, s:o, s:b, s:o, s:o, s:o}", "name", source->name,
-			 "help", json_text(source->help), "enabled", source->enabled, "up",
-			 source->up, "reason", json_text(source->reason), "collected",
-			 source->collected, "duration_seconds",
-			 source->collected ? json_real((double)source->duration_ns / 1e9) :
-					     json_null(),
-			 "errors", json_count(source->errors), "series",
-			 json_count(source->series));
+	return json_pack(
+		"{s:s, s:o, s:b, s:b, s:o, s:b, s:o, s:o, s:o}", "name", source->name, "help",
+		json_text(source->help), "enabled", source->enabled, "up", source->up, "reason",
+		json_text(source->reason), "collected", source->collected, "duration_seconds",
+		source->collected ? json_real((double)source->duration_ns / 1e9) : json_null(),
+		"errors", json_count(source->errors), "series", json_count(source->series));
 }
 
 void api_sources(const struct service *service, const struct http_request *request,

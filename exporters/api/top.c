@@ -126,9 +126,9 @@ void api_top(const struct service *service, const struct http_request *request,
 	if (format == 1)
 		api_reply_json(&call, items);
 	else
-		api_reply_json(&call, json_pack("{s:s, s:s, s:o, s:o, s:o}", "by", names[by], "unit",
-						measures[by].unit, "time",
-						json_time(call.snapshot->time_ms),
-						"interval_seconds", api_interval(&call), "items",
-						items));
+		api_reply_json(&call,
+			       json_pack("{s:s, s:s, s:o, s:o, s:o}", "by", names[by], "unit",
+					 measures[by].unit, "time",
+					 json_time(call.snapshot->time_ms), "interval_seconds",
+					 api_interval(&call), "items", items));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a client takes what we have. Owns nothing; for exporters/api and exporters/web. */
+/* What a client takes and what it has already. Owns nothing; for exporters/api and exporters/web. */
 #pragma once
 
 #include <stdbool.h>
