@@ -15,6 +15,7 @@
 #include "collector/process.h"
 #include "collector/source.h"
 #include "collector/version.h"
+#include "exporters/api/history.h"
 #include "exporters/http.h"
 #include "exporters/listen.h"
 #include "exporters/server.h"
@@ -338,6 +339,7 @@ static int daemon_start(struct daemon *daemon)
 		.context = daemon,
 		.options = daemon->options,
 		.counters = &daemon->counters,
+		.history = history_new(),
 		.acquire = service_acquire,
 		.processes = service_processes,
 		.find_source = service_find_source,
@@ -372,6 +374,7 @@ static void daemon_end(struct daemon *daemon)
 	}
 	free(daemon->listeners);
 	collector_free(daemon->collector);
+	history_free(daemon->service.history);
 	sd_event_unref(daemon->event);
 	options_release(daemon->options);
 }

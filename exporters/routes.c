@@ -4,11 +4,28 @@
 
 #include "collector/cleanup.h"
 #include "collector/options.h"
+#include "exporters/api/routes.h"
+#include "exporters/assets.h"
+#include "exporters/web/page.h"
 
 const struct route routes[] = {
 	{ .path = "/metrics", .handle = metrics_handle, .title = "Metrics" },
 	{ .path = "/-/healthy", .handle = healthy_handle, .open = true, .title = "Health" },
 	{ .path = "/-/ready", .handle = ready_handle, .title = "Readiness" },
+	{ .path = "/", .handle = page_handle },
+	{ .path = "/static/*", .handle = asset_handle },
+	{ .path = "/api/", .handle = asset_handle, .title = "API guide" },
+	{ .path = "/api/v1/openapi.json", .handle = api_openapi, .title = "OpenAPI" },
+	{ .path = "/api/v1/workloads", .handle = api_workloads, .title = "Workloads" },
+	{ .path = "/api/v1/workloads/*", .handle = api_item },
+	{ .path = "/api/v1/cgroups", .handle = api_cgroups, .title = "Cgroups" },
+	{ .path = "/api/v1/top", .handle = api_top, .title = "Top" },
+	{ .path = "/api/v1/limits", .handle = api_limits, .title = "Limits" },
+	{ .path = "/api/v1/machine", .handle = api_machine, .title = "Machine" },
+	{ .path = "/api/v1/sources", .handle = api_sources, .title = "Sources" },
+	{ .path = "/api/v1/build", .handle = api_build, .title = "Build" },
+	{ .path = "/api/*", .handle = api_unknown },
+	{ .path = "/sd/", .handle = api_targets },
 };
 
 const size_t n_routes = ARRAY_SIZE(routes);
