@@ -166,13 +166,17 @@ golden: packages-test
 	@$(MAKE) --no-print-directory all
 	$(Q)TALLYMAN=$(abspath $(BUILD)/tallyman) tests/e2e/test_golden.py --write
 
-# What is said of the options, from their table.
+# What is said of options and metrics, from their tables.
 .PHONY: docs
 docs: $(BUILD)/tallyman
 	@mkdir -p docs
 	$(Q)$< --help-markdown > docs/options.md
 	$(Q)$< --help-yaml > deploy/tallyman.example.yaml
 	$(Q)$< --help-man > deploy/tallyman.8
+	$(Q)$< --help-metrics > METRICS.md
+
+METRICS.md: $(BUILD)/tallyman
+	$(Q)$< --help-metrics > $@
 
 bench: packages-test
 	@$(MAKE) --no-print-directory all
@@ -200,7 +204,7 @@ help:
 	@echo 'make            build build/tallyman; CC=clang, SANITIZE=address,undefined, WERROR=0, V=1'
 	@echo 'make bench      benchmarks; BENCH=name for one'
 	@echo 'make golden     rewrite tests/golden/ from what the exporter says now'
-	@echo 'make docs       rewrite docs/options.md, the example configuration and the manual page'
+	@echo 'make docs       rewrite METRICS.md, docs/options.md, the example configuration, the manual page'
 	@echo 'make format     clang-format everything'
 	@echo 'make install    DESTDIR=, PREFIX=/usr/local; uninstall takes it away'
 	@echo 'make clean'

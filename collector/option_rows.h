@@ -27,7 +27,8 @@ enum option_action {
 	ACTION_VERSION,
 	ACTION_MARKDOWN,
 	ACTION_MAN,
-	ACTION_YAML
+	ACTION_YAML,
+	ACTION_METRICS
 };
 
 /* What is being filled: the options, and what they are worked out from. */

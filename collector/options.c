@@ -6,6 +6,7 @@
 
 #include "collector/cleanup.h"
 #include "collector/memory.h"
+#include "collector/metrics_doc.h"
 #include "collector/nearest.h"
 #include "collector/option_rows.h"
 #include "collector/source.h"
@@ -179,6 +180,8 @@ static char *action_text(enum option_action action, const struct option_table *t
 		return option_man(table);
 	case ACTION_YAML:
 		return option_yaml(table);
+	case ACTION_METRICS:
+		return metrics_doc();
 	case ACTION_NONE:
 		break;
 	}

@@ -41,6 +41,7 @@ static void test_files(void **state)
 		{ "--help-markdown", "docs/options.md" },
 		{ "--help-yaml", "deploy/tallyman.example.yaml" },
 		{ "--help-man", "deploy/tallyman.8" },
+		{ "--help-metrics", "METRICS.md" },
 	};
 
 	(void)state;
@@ -52,7 +53,7 @@ static void test_files(void **state)
 		assert_int_equal(file.data[file.length - 2], '\n');
 		file.data[file.length - 2] = '\0';
 		if (!streq(text, file.data))
-			fail_msg("%s is behind the table of options: run `make docs`",
+			fail_msg("%s is behind the tables: run `make docs`",
 				 files[i].path);
 		buffer_free(&file);
 	}
