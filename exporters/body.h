@@ -15,6 +15,6 @@ struct body;
 /* Takes over what `reply` holds, stream or bytes. Never NULL. */
 struct body *body_new(struct http_reply *reply, enum coding coding);
 /* An MHD_ContentReaderCallback over a struct body. */
-ssize_t body_read(void *body, uint64_t position, char *data, size_t size);
+ssize_t body_read(void *data, uint64_t position, char *out, size_t size);
 /* Ends the stream, finished or not. Accepts NULL. */
 void body_free(struct body *body);

@@ -57,9 +57,9 @@ const struct field fields[N_FIELDS] = {
 				    .documents = W },
 	[FIELD_PRESSURE_IO] = { "pressure", "io_ratio", "container_pressure_io_waiting_ratio",
 				.label = "10s", .documents = W },
-	[FIELD_START_TIME] = { NULL, NULL, "container_start_time_seconds" },
-	[FIELD_CPU_QUOTA] = { NULL, NULL, "container_spec_cpu_quota", .sentinel = true },
-	[FIELD_CPU_PERIOD] = { NULL, NULL, "container_spec_cpu_period" },
+	[FIELD_START_TIME] = { .family = "container_start_time_seconds" },
+	[FIELD_CPU_QUOTA] = { .family = "container_spec_cpu_quota", .sentinel = true },
+	[FIELD_CPU_PERIOD] = { .family = "container_spec_cpu_period" },
 };
 
 /* One resource that can be limited: by the cgroup itself, or by any cgroup above it. */
