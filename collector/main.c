@@ -15,10 +15,12 @@
 #include "collector/process.h"
 #include "collector/source.h"
 #include "collector/version.h"
+#include "collector/worker.h"
 #include "exporters/api/history.h"
 #include "exporters/http.h"
 #include "exporters/listen.h"
 #include "exporters/server.h"
+#include "exporters/web.h"
 
 enum {
 	EXIT_CANNOT_START = 1,
@@ -42,10 +44,13 @@ struct daemon {
 	struct self_counters counters;
 	struct collector *collector;
 	struct service service;
+	struct worker *worker; /* for passwords; NULL without --web.config.file */
+	struct web *web;       /* NULL without --web.config.file */
 	sd_event *event;
 	struct listener *listeners;
 	size_t n_listeners;
 	bool stopping;
+	bool warned_public;
 };
 
 static double unix_time_s(void)
@@ -151,6 +156,20 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+static int on_worker(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct daemon *daemon = data;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	worker_dispatch(daemon->worker);
+	/* Resumed connections wait for a turn, which no descriptor announces. */
+	for (size_t i = 0; i < daemon->n_listeners; i++)
+		listener_run(&daemon->listeners[i]);
+	return 0;
+}
+
 static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct daemon *daemon = data;
@@ -191,6 +210,19 @@ static bool string_lists_equal(const struct string_list *a, const struct string_
 	return true;
 }
 
+static int web_reload(struct daemon *daemon, const struct options *options)
+{
+	cleanup_free char *error = NULL;
+	int r = 0;
+
+	if (!streq(options->web_config_file, daemon->options->web_config_file))
+		log_warn(
+			"--web.config.file changes at a restart only, continuing with the old one");
+	if (daemon->web && (r = web_refresh(daemon->web, true, &error)) < 0)
+		log_error("web configuration is wrong", "reason", error);
+	return r < 0 ? r : 0;
+}
+
 /* Puts a new configuration into effect, or leaves the old one alone. */
 static int daemon_reconfigure(struct daemon *daemon)
 {
@@ -204,8 +236,8 @@ static int daemon_reconfigure(struct daemon *daemon)
 		options_release(options);
 		return -EINVAL;
 	}
-	r = collector_new(options, &daemon->counters, &collector);
-	if (r < 0) {
+	if ((r = web_reload(daemon, options)) < 0 ||
+	    (r = collector_new(options, &daemon->counters, &collector)) < 0) {
 		options_release(options);
 		return r;
 	}
@@ -249,7 +281,7 @@ static int daemon_serve(struct daemon *daemon, int fd)
 {
 	cleanup_free char *name = listen_name(fd);
 	struct listener *listener = &daemon->listeners[daemon->n_listeners];
-	int r = server_new(fd, &daemon->service, NULL, &listener->server);
+	int r = server_new(fd, &daemon->service, daemon->web, &listener->server);
 
 	if (r < 0) {
 		log_error("cannot serve", "address", name, "reason", strerror(-r));
@@ -263,10 +295,13 @@ static int daemon_serve(struct daemon *daemon, int fd)
 				   on_timer, listener)) < 0 ||
 	    (r = sd_event_add_defer(daemon->event, &listener->again, on_again, listener)) < 0)
 		return r;
-	if (!listen_is_local(fd) && !*daemon->options->web_config_file)
+	if (!listen_is_local(fd) && !daemon->web && !daemon->warned_public) {
+		daemon->warned_public = true;
 		log_warn("other hosts can read everything here: there is no --web.config.file",
 			 "address", name);
-	log_info("listening", "address", name);
+	}
+	log_info("listening", "address", name, "tls",
+		 daemon->web && web_uses_tls(daemon->web) ? "true" : "false");
 	return 0;
 }
 
@@ -331,6 +366,26 @@ static int watch_signals(struct daemon *daemon)
 	return 0;
 }
 
+/* TLS and users, if a file asks for them. */
+static int web_start(struct daemon *daemon)
+{
+	cleanup_free char *error = NULL;
+	int r;
+
+	if (!*daemon->options->web_config_file)
+		return 0;
+	if ((r = worker_new("passwords", false, &daemon->worker)) < 0 ||
+	    (r = sd_event_add_io(daemon->event, NULL, worker_fd(daemon->worker), EPOLLIN, on_worker,
+				 daemon)) < 0) {
+		log_error("cannot start a thread", "reason", strerror(-r));
+		return r;
+	}
+	r = web_new(daemon->options->web_config_file, daemon->worker, &daemon->web, &error);
+	if (r < 0)
+		log_error("web configuration is wrong", "reason", error);
+	return r;
+}
+
 static int daemon_start(struct daemon *daemon)
 {
 	int r;
@@ -352,6 +407,8 @@ static int daemon_start(struct daemon *daemon)
 		return r;
 	}
 	(void)sd_event_set_watchdog(daemon->event, true);
+	if ((r = web_start(daemon)) < 0)
+		return r;
 	r = daemon->options->web_systemd_socket ? serve_systemd_sockets(daemon)
 						: serve_addresses(daemon);
 	if (r < 0)
@@ -364,6 +421,8 @@ static int daemon_start(struct daemon *daemon)
 
 static void daemon_end(struct daemon *daemon)
 {
+	/* First, so that no connection waits for it when the servers close theirs. */
+	worker_free(daemon->worker);
 	for (size_t i = 0; i < daemon->n_listeners; i++) {
 		struct listener *listener = &daemon->listeners[i];
 
@@ -373,10 +432,25 @@ static void daemon_end(struct daemon *daemon)
 		server_free(listener->server);
 	}
 	free(daemon->listeners);
+	web_free(daemon->web);
 	collector_free(daemon->collector);
 	history_free(daemon->service.history);
 	sd_event_unref(daemon->event);
 	options_release(daemon->options);
+}
+
+/* --config.check: options_parse() has seen all but the file of --web.config.file. */
+static int config_check(struct options *options)
+{
+	cleanup_free char *error = NULL;
+	int r = *options->web_config_file ? web_check(options->web_config_file, &error) : 0;
+
+	if (r < 0)
+		fprintf(stderr, "tallyman: error: %s\n", error);
+	else
+		puts("tallyman: the configuration is right");
+	options_release(options);
+	return r < 0 ? (int)OPTIONS_EXIT_CONFIG : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -391,11 +465,8 @@ int main(int argc, char **argv)
 		options_release(daemon.options);
 		return (int)result;
 	}
-	if (daemon.options->config_check) {
-		puts("tallyman: the configuration is right");
-		options_release(daemon.options);
-		return EXIT_SUCCESS;
-	}
+	if (daemon.options->config_check)
+		return config_check(daemon.options);
 	log_configure(daemon.options->log_level, daemon.options->log_format);
 	hierarchy_raise_fd_limit();
 	log_info("Tallyman starts", "version", tallyman_version.version, "revision",

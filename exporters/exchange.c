@@ -11,6 +11,8 @@
 #include "exporters/body.h"
 #include "exporters/compress.h"
 #include "exporters/routes.h"
+#include "exporters/web.h"
+#include "exporters/web_config.h"
 
 enum {
 	PARAMETERS_MAX = 256,
@@ -25,10 +27,11 @@ struct exchange {
 	struct http_request request;
 	struct http_reply reply;
 	struct body *body;
-	const char *content_length, *transfer_encoding, *scrape_timeout;
+	const char *content_length, *transfer_encoding, *scrape_timeout, *authorization;
 	unsigned n_hosts;
 	bool loopback;
 	bool counted; /* in context->in_flight */
+	bool waited;  /* for its password to be checked */
 };
 
 /* Where a request header goes; a repeated one is joined as RFC 9110, 5.3 says. */
@@ -44,6 +47,7 @@ static const char **header_slot(struct exchange *exchange, const char *name)
 		{ "Host", &exchange->request.host },
 		{ "Content-Length", &exchange->content_length },
 		{ "Transfer-Encoding", &exchange->transfer_encoding },
+		{ "Authorization", &exchange->authorization },
 		{ "X-Prometheus-Scrape-Timeout-Seconds", &exchange->scrape_timeout },
 	};
 
@@ -141,6 +145,14 @@ static bool reply_has_header(const struct http_reply *reply, const char *name)
 	return false;
 }
 
+static bool config_has_header(const struct web_config *config, const char *name)
+{
+	for (size_t i = 0; config && i < config->n_headers; i++)
+		if (strcasecmp(config->headers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 /*
  * Compressing costs twelve times what rendering does, so between processes of one host the bytes go
  * as they are, unless the client weighs its codings and thereby asks.
@@ -193,6 +205,8 @@ static void add_headers(struct exchange *exchange, struct MHD_Response *response
 		{ "X-Frame-Options", "deny", true },
 	};
 	const struct http_reply *reply = &exchange->reply;
+	const struct web_config *config =
+		exchange->context->web ? web_config(exchange->context->web) : NULL;
 
 	if (reply->content_type)
 		(void)MHD_add_response_header(response, "Content-Type", reply->content_type);
@@ -205,9 +219,14 @@ static void add_headers(struct exchange *exchange, struct MHD_Response *response
 		(void)MHD_add_response_header(response, "Vary", "Accept-Encoding");
 	for (size_t i = 0; i < ARRAY_SIZE(standard); i++)
 		if ((!standard[i].html || reply_is_html(reply)) &&
-		    !reply_has_header(reply, standard[i].name))
+		    !reply_has_header(reply, standard[i].name) &&
+		    !config_has_header(config, standard[i].name))
 			(void)MHD_add_response_header(response, standard[i].name,
 						      standard[i].value);
+	for (size_t i = 0; config && i < config->n_headers; i++)
+		if (!reply_has_header(reply, config->headers[i].name))
+			(void)MHD_add_response_header(response, config->headers[i].name,
+						      config->headers[i].value);
 	if (exchange->context->closing || exchange_has_body(exchange))
 		(void)MHD_add_response_header(response, "Connection", "close");
 }
@@ -229,28 +248,85 @@ static enum MHD_Result send_reply(struct exchange *exchange)
 	return result;
 }
 
-/* Requests that no route sees. False when a problem document is the reply. */
-static bool request_is_sound(struct exchange *exchange, const char *method)
+/* What must be refused before anything else is read of it. False: a problem is the reply. */
+static bool request_is_framed(struct exchange *exchange)
 {
 	struct http_reply *reply = &exchange->reply;
 	const struct http_request *request = &exchange->request;
 
-	if (exchange->content_length && exchange->transfer_encoding) {
+	if (exchange->content_length && exchange->transfer_encoding)
 		http_reply_problem(reply, request, 400,
 				   "Content-Length and Transfer-Encoding exclude each other.");
-	} else if (exchange->n_hosts > 1) {
+	else if (exchange->n_hosts > 1)
 		http_reply_problem(reply, request, 400, "There is more than one Host header.");
-	} else if (!streq(method, "GET") && !streq(method, "HEAD")) {
-		http_reply_problem(reply, request, 405, "Only GET and HEAD are served.");
-		http_reply_header(reply, "Allow", "GET, HEAD");
-	} else if (exchange_has_body(exchange)) {
-		http_reply_problem(reply, request, 413, "A request has no body here.");
-	} else if (request->n_parameters >= PARAMETERS_MAX) {
+	else if (request->n_parameters >= PARAMETERS_MAX)
 		http_reply_problem(reply, request, 400, "There are too many parameters.");
-	} else {
+	else if (exchange_has_body(exchange))
+		http_reply_problem(reply, request, 413, "A request has no body here.");
+	else
 		return true;
-	}
 	return false;
+}
+
+/* What no route serves. False: a problem is the reply. */
+static bool request_has_route(struct exchange *exchange, const struct route *route)
+{
+	struct http_reply *reply = &exchange->reply;
+	const char *method = exchange->request.method;
+
+	if (!route) {
+		http_reply_problem(reply, &exchange->request, 404, "Nothing is served here.");
+		return false;
+	}
+	if (!streq(method, "GET") && !streq(method, "HEAD")) {
+		http_reply_problem(reply, &exchange->request, 405, "Only GET and HEAD are served.");
+		http_reply_header(reply, "Allow", "GET, HEAD");
+		return false;
+	}
+	return true;
+}
+
+static void on_password_checked(void *data)
+{
+	struct exchange *exchange = data;
+
+	MHD_resume_connection(exchange->connection);
+}
+
+enum access { ACCESS_GRANTED, ACCESS_REFUSED, ACCESS_LATER };
+
+/* Users and rate limit. Refused: a problem is the reply; later: the connection is suspended. */
+static enum access request_access(struct exchange *exchange, const struct route *route)
+{
+	struct http_reply *reply = &exchange->reply;
+	const struct http_request *request = &exchange->request;
+	struct web *web = exchange->context->web;
+
+	if (!web)
+		return ACCESS_GRANTED;
+	if (!exchange->waited && !web_take_token(web)) {
+		http_reply_problem(reply, request, 429, "There are too many requests.");
+		return ACCESS_REFUSED;
+	}
+	if (route && route->open)
+		return ACCESS_GRANTED;
+	switch (web_authenticate(web, exchange->authorization, on_password_checked, exchange)) {
+	case AUTH_ALLOWED:
+		return ACCESS_GRANTED;
+	case AUTH_PENDING:
+		exchange->waited = true;
+		MHD_suspend_connection(exchange->connection);
+		return ACCESS_LATER;
+	case AUTH_BUSY:
+		http_reply_problem(reply, request, 503, "Too many passwords are being checked.");
+		http_reply_header(reply, "Retry-After", "1");
+		return ACCESS_REFUSED;
+	case AUTH_DENIED:
+		break;
+	}
+	http_reply_problem(reply, request, 401, "A user and a password are needed.");
+	http_reply_header(reply, "WWW-Authenticate", "Basic realm=\"Tallyman\", charset=\"UTF-8\"");
+	return ACCESS_REFUSED;
 }
 
 /* Counts the request towards --web.max-requests, and says whether there is room for it. */
@@ -298,12 +374,18 @@ enum MHD_Result exchange_handle(struct exchange *exchange, const char *method, c
 	request->path = target_path(url);
 	request->tail = "";
 	route = route_find(service->options, request->path, &request->tail);
-	if (!request_is_sound(exchange, method))
+	if (!request_is_framed(exchange))
 		return send_reply(exchange);
-	if (!route)
-		http_reply_problem(&exchange->reply, request, 404, "Nothing is served here.");
-	else if (route->open || take_place(exchange))
-		route->handle(service, request, &exchange->reply);
+	switch (request_access(exchange, route)) {
+	case ACCESS_LATER:
+		return MHD_YES;
+	case ACCESS_GRANTED:
+		if (request_has_route(exchange, route) && (route->open || take_place(exchange)))
+			route->handle(service, request, &exchange->reply);
+		break;
+	case ACCESS_REFUSED:
+		break;
+	}
 	return send_reply(exchange);
 }
 

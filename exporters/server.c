@@ -13,6 +13,8 @@
 #include "collector/memory.h"
 #include "exporters/exchange.h"
 #include "exporters/http.h"
+#include "exporters/tls.h"
+#include "exporters/web.h"
 
 enum {
 	CONNECTIONS_MAX = 1024,	       /* per listening socket; fewer with few descriptors */
@@ -29,7 +31,8 @@ struct client {
 	struct server *server;
 	struct client *prev, *next; /* oldest first */
 	struct in6_addr address;
-	uint64_t since_ms; /* begin of the phase */
+	uint64_t since_ms;	     /* begin of the phase */
+	struct web_session *session; /* NULL without TLS */
 	int fd;
 	enum client_phase phase;
 	bool loopback;
@@ -137,19 +140,38 @@ static enum MHD_Result on_accept(void *data, const struct sockaddr *address, soc
 	return same < CONNECTIONS_PER_CLIENT || cut_oldest(server, &from) ? MHD_YES : MHD_NO;
 }
 
+/* Files that changed since take effect for this connection, or request, already. */
+static void refresh_web(struct web *web)
+{
+	cleanup_free char *error = NULL;
+	int r = web ? web_refresh(web, false, &error) : 0;
+
+	if (r < 0)
+		log_error("web configuration is broken, continuing with the last good one",
+			  "reason", error);
+	else if (r > 0)
+		log_info("web configuration reloaded");
+}
+
 static void client_open(struct server *server, struct MHD_Connection *connection, void **slot)
 {
 	const union MHD_ConnectionInfo *fd =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	const union MHD_ConnectionInfo *address =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const union MHD_ConnectionInfo *tls =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	struct client *client = xcalloc(1, sizeof(*client));
+	struct web *web = server->context.web;
 
 	client->server = server;
 	client->fd = fd ? fd->connect_fd : -1;
 	client->address = address && address->client_addr ? client_address(address->client_addr)
 							  : in6addr_loopback;
 	client->loopback = is_loopback(&client->address);
+	refresh_web(web);
+	if (tls)
+		client->session = web_session_start(web, tls->tls_session);
 	client_enter(client, PHASE_ASKING);
 	client->prev = server->last;
 	*(server->last ? &server->last->next : &server->first) = client;
@@ -167,6 +189,7 @@ static void client_close(struct server *server, void **slot)
 	*(client->prev ? &client->prev->next : &server->first) = client->next;
 	*(client->next ? &client->next->prev : &server->last) = client->prev;
 	server->n_clients--;
+	web_session_end(client->session);
 	free(client);
 	*slot = NULL;
 }
@@ -203,6 +226,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	if (!*slot) {
 		struct client *client = connection_client(connection);
 
+		refresh_web(server->context.web);
 		*slot = exchange_new(&server->context, connection, client->loopback);
 		client_enter(client, PHASE_ANSWERED);
 		set_timeout(connection, REQUEST_TIMEOUT_S);
@@ -250,8 +274,17 @@ int server_new(int listen_fd, const struct service *service, struct web *web,
 	       struct server **ret_server)
 {
 	struct server *server = xcalloc(1, sizeof(*server));
+	struct MHD_OptionItem tls_options[] = { { .option = MHD_OPTION_END },
+						{ .option = MHD_OPTION_END } };
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 
+	if (web && web_uses_tls(web)) {
+		flags |= MHD_USE_TLS;
+		tls_options[0] = (struct MHD_OptionItem){
+			.option = MHD_OPTION_HTTPS_CERT_CALLBACK,
+			.ptr_value = (void *)(uintptr_t)tls_retrieve,
+		};
+	}
 	server->context = (struct exchange_context){ .service = service, .web = web };
 	server->max_clients = clients_limit();
 	server->daemon = MHD_start_daemon(
@@ -261,7 +294,7 @@ int server_new(int listen_fd, const struct service *service, struct web *web,
 		(unsigned)REQUEST_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_END);
+		MHD_OPTION_ARRAY, tls_options, MHD_OPTION_END);
 	if (!server->daemon) {
 		int err = errno ? errno : EIO;
 
