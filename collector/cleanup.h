@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define cleanup(fn)   __attribute__((cleanup(fn)))
+/* "unused": clang does not see that holding something until the end of the block is a use. */
+#define cleanup(fn)   __attribute__((cleanup(fn), unused))
 #define cleanup_free  cleanup(cleanup_free_fn)
 #define cleanup_close cleanup(cleanup_close_fn)
 #define cleanup_file  cleanup(cleanup_file_fn)
