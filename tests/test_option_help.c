@@ -53,8 +53,7 @@ static void test_files(void **state)
 		assert_int_equal(file.data[file.length - 2], '\n');
 		file.data[file.length - 2] = '\0';
 		if (!streq(text, file.data))
-			fail_msg("%s is behind the tables: run `make docs`",
-				 files[i].path);
+			fail_msg("%s is behind the tables: run `make docs`", files[i].path);
 		buffer_free(&file);
 	}
 }
