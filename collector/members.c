@@ -79,29 +79,50 @@ static bool is_supervisor(const struct group *top, const struct group *group)
 	       streq(group->name, "supervisor");
 }
 
+int members_append(struct hierarchy *hierarchy, struct group *group, unsigned file, size_t max,
+		   struct members *members)
+{
+	const char *text;
+	ssize_t n = group_read(hierarchy, group, file, &text);
+
+	if (n < 0)
+		return (int)n;
+	add_pids(members, text, max);
+	members->total += count_lines(text, (size_t)n);
+	return 0;
+}
+
+/* Below a threaded group's domain `file` may be refused: the same processes were listed with the domain. */
+static int read_files(struct hierarchy *hierarchy, struct group *top, unsigned file, size_t max,
+		      struct members *members)
+{
+	members->n = 0;
+	members->total = 0;
+	for (struct group *group = top; group && members->n < max;
+	     group = members_next(top, group)) {
+		if (is_supervisor(top, group))
+			continue;
+		int err = members_append(hierarchy, group, file, max, members);
+		if (err < 0 && group == top)
+			return err;
+	}
+	return 0;
+}
+
 int members_read(struct hierarchy *hierarchy, struct group *top, size_t max,
 		 struct members *members)
 {
-	unsigned procs = hierarchy_file(hierarchy, "cgroup.procs");
-	unsigned threads = hierarchy_file(hierarchy, "cgroup.threads");
+	int err =
+		read_files(hierarchy, top, hierarchy_file(hierarchy, "cgroup.procs"), max, members);
 
-	members->n = 0;
-	for (struct group *group = top; group && members->n < max;
-	     group = members_next(top, group)) {
-		const char *text;
+	return err == -EOPNOTSUPP ? members_read_threads(hierarchy, top, max, members) : err;
+}
 
-		if (is_supervisor(top, group))
-			continue;
-		ssize_t n = group_read(hierarchy, group, procs, &text);
-		/* Below a domain the same processes were listed with the domain. */
-		if (n == -EOPNOTSUPP && group == top)
-			n = group_read(hierarchy, group, threads, &text);
-		if (n > 0)
-			add_pids(members, text, max);
-		else if (n < 0 && group == top)
-			return (int)n;
-	}
-	return 0;
+int members_read_threads(struct hierarchy *hierarchy, struct group *top, size_t max,
+			 struct members *members)
+{
+	return read_files(hierarchy, top, hierarchy_file(hierarchy, "cgroup.threads"), max,
+			  members);
 }
 
 void members_free(struct members *members)

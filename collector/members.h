@@ -17,6 +17,7 @@ enum { MEMBERS_MAX = 4096 }; /* pids that are ever listed of one workload; count
 struct members {
 	int32_t *pids;
 	size_t n, size;
+	uint64_t total; /* pids seen, those beyond the maximum too */
 };
 
 /*
@@ -32,6 +33,12 @@ int members_count(struct hierarchy *hierarchy, struct group *top, uint64_t *ret)
  */
 int members_read(struct hierarchy *hierarchy, struct group *top, size_t max,
 		 struct members *members);
+/* Adds the pids of one group's `file` ("cgroup.procs" by its number), up to `max` in the whole list. */
+int members_append(struct hierarchy *hierarchy, struct group *group, unsigned file, size_t max,
+		   struct members *members);
+/* As members_read(), of threads. */
+int members_read_threads(struct hierarchy *hierarchy, struct group *top, size_t max,
+			 struct members *members);
 void members_free(struct members *members);
 
 /*

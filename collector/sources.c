@@ -19,6 +19,7 @@ extern const struct source source_hugetlb;
 extern const struct source source_misc;
 extern const struct source source_rdma;
 extern const struct source source_cgroup;
+extern const struct source source_process;
 extern const struct source source_network;
 extern const struct source source_self;
 extern const struct source source_exporter;
@@ -36,6 +37,7 @@ const struct source *const sources[] = {
 	&source_misc,
 	&source_rdma,
 	&source_cgroup,
+	&source_process,
 	&source_network,
 
 	/* These tell of the others and come last. */
