@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Virtual machines with real kernels, full cgroup v2 and every container runtime (QEMU, TCG).
+
+usage: vm.py prepare KERNEL              makes image and kernels, starts all runtimes once, saves that state
+       vm.py run KERNEL COMMAND...       runs a shell command in a machine restored from that state, with the
+                                         freshly built tree in /tallyman; its exit code is ours, and what it
+                                         puts into /results comes back to build/vm/results/KERNEL
+       vm.py shell KERNEL [HOST:GUEST]   the same machine, kept: prints how to reach it, waits for Ctrl-C
+
+KERNEL is 6.1 or 6.12. The cache is $VM_CACHE, else build/vm."""
+import contextlib
+import hashlib
+import io
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+CACHE = pathlib.Path(os.environ.get("VM_CACHE", ROOT / "build" / "vm"))
+READY = b"@@READY\n"
+END = b"\n@@RC="
+MEMORY_MB = 2048
+COMMAND_LINE = ("console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off systemd.show_status=false "
+                "apparmor=0 selinux=0 root=/dev/vda rw")
+
+
+class VmError(Exception):
+    pass
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Machine:
+    """One running guest. `disk` is written to; with `restore` it continues from that saved state."""
+
+    def __init__(self, kernel, disk, restore=None, forwards=()):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tallyman-vm-"))
+        self.agent_port = free_port()
+        files = CACHE / "kernels" / kernel
+        network = f"user,id=n0,hostfwd=tcp:127.0.0.1:{self.agent_port}-:9999"
+        for host, guest in forwards:
+            network += f",hostfwd=tcp:127.0.0.1:{host}-:{guest}"
+        command = [
+            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
+            "-m", str(MEMORY_MB), "-display", "none", "-no-reboot", "-nodefaults",
+            "-serial", f"file:{self.folder}/console.log",
+            "-monitor", f"unix:{self.folder}/monitor,server=on,wait=off",
+            "-kernel", str(files / "vmlinuz"), "-initrd", str(files / "initrd"),
+            "-append", COMMAND_LINE,
+            "-drive", f"file={disk},format=qcow2,if=virtio,cache=unsafe",
+            "-netdev", network, "-device", "virtio-net-pci,netdev=n0,romfile=",
+        ]
+        if restore:
+            command += ["-loadvm", restore]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                        stderr=open(self.folder / "qemu.log", "wb"))
+
+    def check(self):
+        if self.process.poll() is not None:
+            log = (self.folder / "qemu.log").read_text(errors="replace")
+            raise VmError(f"QEMU ended with {self.process.returncode}: {log[-2000:]}")
+
+    def connect(self, deadline):
+        """A connection on which the agent has said that it is there."""
+        while time.monotonic() < deadline:
+            self.check()
+            with contextlib.suppress(OSError):
+                connection = socket.create_connection(("127.0.0.1", self.agent_port), timeout=5)
+                connection.settimeout(1.0)
+                greeting = b""
+                with contextlib.suppress(OSError):
+                    while len(greeting) < len(READY):
+                        chunk = connection.recv(len(READY) - len(greeting))
+                        if not chunk:
+                            break
+                        greeting += chunk
+                if greeting == READY:
+                    return connection
+                connection.close()
+            time.sleep(0.1)
+        console = (self.folder / "console.log").read_text(errors="replace")
+        raise VmError(f"the guest does not answer; its console ends with:\n{console[-3000:]}")
+
+    def execute(self, script, timeout=120, echo=None):
+        """Runs a bash script (bytes or text) in the guest: (exit code, output as bytes)."""
+        deadline = time.monotonic() + timeout
+        connection = self.connect(deadline)
+        connection.settimeout(max(1, deadline - time.monotonic()))
+        output = bytearray()
+        with connection:
+            connection.sendall(script if isinstance(script, bytes) else script.encode())
+            connection.shutdown(socket.SHUT_WR)
+            try:
+                while chunk := connection.recv(65536):
+                    output += chunk
+                    if echo:
+                        echo.write(chunk)
+                        echo.flush()
+                    connection.settimeout(max(0.1, deadline - time.monotonic()))
+            except TimeoutError:
+                raise VmError(f"no end within {timeout} s; output so far:\n"
+                              f"{bytes(output[-3000:]).decode(errors='replace')}") from None
+        body, mark, code = bytes(output).rpartition(END)
+        if not mark:
+            raise VmError("the connection to the guest broke")
+        return int(code), body
+
+    def succeed(self, script, timeout=120):
+        """Output of a script that must exit with 0, as text."""
+        code, output = self.execute(script, timeout)
+        text = output.decode(errors="replace")
+        if code:
+            raise VmError(f"exit code {code} from: {script[:300]}\n{text[-4000:]}")
+        return text
+
+    def push(self, files, folder):
+        """Puts files {name in the guest's folder: path here} there, modes kept."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as tar:
+            for name, path in files.items():
+                tar.add(path, arcname=name)
+        head = f"mkdir -p {folder}; tail -c +%06d \"$0\" | tar -C {folder} -xz; exit $?\n"
+        head = (head % (len(head % 0) + 1)).encode()
+        code, output = self.execute(head + archive.getvalue(), 300)
+        if code:
+            raise VmError(f"cannot put files into the guest: {output.decode(errors='replace')}")
+
+    def pull(self, folder, target):
+        """Brings a guest's folder back, if it is there."""
+        code, output = self.execute(f"[ -d {folder} ] && tar -C {folder} -cz . | base64 -w0", 300)
+        if code:
+            return
+        import base64
+        target.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(output))) as tar:
+            tar.extractall(target)
+
+    def monitor(self, command, timeout=120):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(timeout)
+            s.connect(f"{self.folder}/monitor")
+            self.read_prompt(s)
+            s.sendall(command.encode() + b"\n")
+            return self.read_prompt(s).decode(errors="replace")
+
+    @staticmethod
+    def read_prompt(s):
+        data = b""
+        while not data.endswith(b"(qemu) "):
+            chunk = s.recv(4096)
+            if not chunk:
+                break
+            data += chunk
+        return data
+
+    def set_clock(self):
+        """A restored guest believes that no time has passed."""
+        self.succeed(f"date -s @{time.time():.3f} > /dev/null")
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def recipe(kernel):
+    """What the saved state was made from."""
+    digest = hashlib.sha256()
+    for name in ("image.recipe", "kernels.recipe"):
+        digest.update((CACHE / name).read_bytes())
+    for path in sorted((HERE / "provision").iterdir()):
+        digest.update(path.read_bytes())
+    digest.update(f"{kernel} {MEMORY_MB} {COMMAND_LINE}".encode())
+    return digest.hexdigest()
+
+
+def provision(machine):
+    machine.push({p.name: p for p in (HERE / "provision").iterdir()}, "/provision")
+    for path in sorted((HERE / "provision").glob("*.sh")):
+        start = time.monotonic()
+        machine.succeed(f"cd /provision && . ./lib && . ./{path.name}", 600)
+        print(f"  {path.name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+
+
+def prepare(kernel):
+    """The disk with the saved state "ready" of a kernel, made when it is missing or out of date."""
+    subprocess.run([HERE / "make-image", CACHE], check=True, stdin=subprocess.DEVNULL)
+    disk = CACHE / f"ready-{kernel}.qcow2"
+    stamp = CACHE / f"ready-{kernel}.recipe"
+    if disk.exists() and stamp.exists() and stamp.read_text() == recipe(kernel):
+        return disk
+    print(f"preparing a machine with kernel {kernel}", file=sys.stderr, flush=True)
+    stamp.unlink(missing_ok=True)
+    disk.unlink(missing_ok=True)
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", CACHE / "image.raw", "-F", "raw", disk],
+                   check=True)
+    with Machine(kernel, disk) as machine:
+        machine.connect(time.monotonic() + 180).close()
+        machine.set_clock()
+        provision(machine)
+        answer = machine.monitor("savevm ready")
+        if "Error" in answer:
+            raise VmError(f"savevm: {answer}")
+        machine.monitor("quit")
+        machine.process.wait(60)
+    stamp.write_text(recipe(kernel))
+    return disk
+
+
+@contextlib.contextmanager
+def restored(kernel, forwards=()):
+    """A machine in the state "ready", with its containers alive; its disk is thrown away afterwards."""
+    ready = prepare(kernel)
+    with tempfile.TemporaryDirectory(prefix="tallyman-disk-", dir=CACHE) as folder:
+        # A reflink or sparse copy: two machines may run from one saved state.
+        disk = pathlib.Path(folder) / "disk.qcow2"
+        subprocess.run(["cp", "--reflink=auto", "--sparse=always", ready, disk], check=True)
+        with Machine(kernel, disk, "ready", forwards) as machine:
+            machine.set_clock()
+            yield machine
+
+
+def push_tree(machine):
+    binary = pathlib.Path(os.environ.get("TALLYMAN", ROOT / "build" / "tallyman"))
+    files = {"tallyman": binary}
+    for name in ("tests/vm/guest-bin",):
+        if (ROOT / name).exists():
+            files[name] = ROOT / name
+    machine.push(files, "/tallyman")
+
+
+def main():
+    if len(sys.argv) < 3 or sys.argv[1] not in ("prepare", "run", "shell"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    action, kernel, *rest = sys.argv[1:]
+    try:
+        if action == "prepare":
+            prepare(kernel)
+            return 0
+        if action == "run":
+            with restored(kernel) as machine:
+                push_tree(machine)
+                code, _ = machine.execute("cd /tallyman; " + " ".join(rest), 1800, sys.stdout.buffer)
+                machine.pull("/results", ROOT / "build" / "vm" / "results" / kernel)
+                return code
+        forwards = [tuple(map(int, pair.split(":"))) for pair in rest]
+        with restored(kernel, forwards) as machine:
+            push_tree(machine)
+            print(f"agent on 127.0.0.1:{machine.agent_port}; send a script, close, read:\n"
+                  f"  echo 'uname -a' | socat -t60 - TCP:127.0.0.1:{machine.agent_port}\n"
+                  f"monitor: socat - UNIX:{machine.folder}/monitor", flush=True)
+            machine.process.wait()
+    except VmError as error:
+        print(f"vm.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
