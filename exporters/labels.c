@@ -10,6 +10,14 @@ const struct workload_label workload_labels[N_WORKLOAD_LABELS] = {
 	{ "pod", offsetof(struct workload, pod) },
 };
 
+struct text text_keep(struct arena *arena, const char *data, size_t length)
+{
+	char *copy = arena_alloc(arena, length > TEXT_ROOM ? length : TEXT_ROOM);
+
+	memcpy(copy, data, length);
+	return (struct text){ copy, length };
+}
+
 void label_cache_init(struct label_cache *cache, size_t n,
 		      void (*write)(struct buffer *out, const struct workload *workload))
 {
@@ -34,11 +42,8 @@ struct text label_cache_fill(struct label_cache *cache, const struct workload *w
 	return cache->texts[workload->index] = (struct text){ data, scratch->length };
 }
 
-void label_value_append(struct buffer *out, const char *value)
+char *label_value_copy(char *to, const char *value)
 {
-	/* What the value needs at most, so that the loop has no bounds to look after. */
-	char *start = buffer_reserve(out, 2 * strlen(value)), *to = start;
-
 	for (; *value; value++) {
 		char c = *value;
 
@@ -48,7 +53,14 @@ void label_value_append(struct buffer *out, const char *value)
 		}
 		*to++ = c;
 	}
-	out->length += (size_t)(to - start);
+	return to;
+}
+
+void label_value_append(struct buffer *out, const char *value)
+{
+	char *to = buffer_reserve(out, 2 * strlen(value));
+
+	out->length += (size_t)(label_value_copy(to, value) - to);
 }
 
 void help_append(struct buffer *out, const char *help, bool quotes)

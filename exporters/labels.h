@@ -14,6 +14,29 @@ struct text {
 	size_t length;
 };
 
+/* Texts of text_keep() can be read up to here, so that short ones are copied without a call. */
+enum { TEXT_ROOM = 48 };
+
+/* A copy in an arena, for text_copy() and text_append(). */
+struct text text_keep(struct arena *arena, const char *data, size_t length);
+
+/* Copies it to where there is room for TEXT_ROOM bytes more than it has; returns its end. */
+static inline char *text_copy(char *to, struct text text)
+{
+	if (__builtin_expect(text.length <= TEXT_ROOM, 1))
+		memcpy(to, text.data, TEXT_ROOM);
+	else
+		memcpy(to, text.data, text.length);
+	return to + text.length;
+}
+
+static inline void text_append(struct buffer *out, struct text text)
+{
+	char *to = buffer_reserve(out, text.length + TEXT_ROOM);
+
+	out->length += (size_t)(text_copy(to, text) - to);
+}
+
 /* A label every workload's series has, in the order in which they are written (alphabetical). */
 struct workload_label {
 	const char *name;
@@ -53,6 +76,12 @@ static inline struct text label_cache_get(struct label_cache *cache,
 		return label_cache_fill(cache, workload);
 	return cache->texts[workload->index];
 }
+
+/*
+ * Writes a label's value as the text formats want it to where there is room for twice its length;
+ * returns the end.
+ */
+char *label_value_copy(char *to, const char *value);
 
 /*
  * Append a string as the text formats want it: a label's value (backslash, quote and newline are

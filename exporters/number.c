@@ -2,7 +2,9 @@
 #include "exporters/number.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <float.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,7 +12,7 @@
 #include <string.h>
 
 /* Go's 'g' writes an exponent from this one on when it looks for the shortest form. */
-enum { U64_DIGITS = 20, DOUBLE_DIGITS = 17, GO_EXPONENT = 6 };
+enum { DOUBLE_DIGITS = 17, GO_EXPONENT = 6 };
 
 /* Every integer up to this is a double: 2^53. */
 #define EXACT_MAX (UINT64_C(1) << DBL_MANT_DIG)
@@ -26,57 +28,76 @@ unsigned number_decimals(uint64_t scale)
 	return decimals;
 }
 
-static const char pairs[] = "0001020304050607080910111213141516171819"
-			    "2021222324252627282930313233343536373839"
-			    "4041424344454647484950515253545556575859"
-			    "6061626364656667686970717273747576777879"
-			    "8081828384858687888990919293949596979899";
-
-/* Writes the digits of `value` so that they end before `end`: where they start. */
-static char *write_digits(char *end, uint64_t value)
+/*
+ * The eight decimal digits of a value below 10^8, a byte each, the first in the lowest byte. Halves
+ * are split side by side: 10486/2^20 and 103/2^10 are 1/100 and 1/10, exact for what is in them.
+ */
+static inline uint64_t split_digits(uint64_t value)
 {
-	while (value >= 100) {
-		end -= 2;
-		memcpy(end, &pairs[value % 100 * 2], 2);
-		value /= 100;
-	}
-	if (value >= 10) {
-		end -= 2;
-		memcpy(end, &pairs[value * 2], 2);
-	} else {
-		*--end = (char)('0' + value);
-	}
-	return end;
+	uint64_t parts, digits = value / 10000 | value % 10000 << 32;
+
+	parts = (digits * 10486 >> 20) & UINT64_C(0x7f0000007f);
+	digits = parts | (digits - parts * 100) << 16;
+	parts = (digits * 103 >> 10) & UINT64_C(0x000f000f000f000f);
+	return parts | (digits - parts * 10) << 8;
 }
 
+static const uint64_t block = 100000000; /* one more than eight digits hold */
+
+/* Over 16 digits, or decimals: values that counters hardly ever reach. */
+static char *write_long(char *to, uint64_t value, unsigned decimals)
+{
+	char digits[NUMBER_MAX];
+	int n = snprintf(digits, sizeof(digits), "%0*" PRIu64, (int)decimals + 1, value);
+	size_t whole = (size_t)n - decimals, end = (size_t)n;
+
+	while (end > whole && digits[end - 1] == '0')
+		end--;
+	to = mempcpy(to, digits, whole);
+	if (end == whole)
+		return to;
+	*to++ = '.';
+	return mempcpy(to, digits + whole, end - whole);
+}
+
+static char *store(char *to, unsigned __int128 letters)
+{
+	uint64_t low = htole64((uint64_t)letters), high = htole64((uint64_t)(letters >> 64));
+
+	memcpy(to, &low, sizeof(low));
+	memcpy(to + sizeof(low), &high, sizeof(high));
+	return to;
+}
+
+/*
+ * This is what most of a rendering's time goes into, so it has no loop and stays in registers: 16
+ * digits, the first in the lowest byte, are shifted to where they are wanted.
+ */
 char *number_write_fixed(char *to, uint64_t value, unsigned decimals)
 {
-	/* Behind the digits there is room, so that copies below can be of constant length. */
-	char scratch[U64_DIGITS + U64_DIGITS];
-	char *end = scratch + U64_DIGITS;
-	char *digits = write_digits(end, value);
+	if (__builtin_expect(value >= block * block || decimals >= 16, 0))
+		return write_long(to, value, decimals);
+	uint64_t high = split_digits(value / block), low = split_digits(value % block);
+	unsigned __int128 letters = (unsigned __int128)(low | UINT64_C(0x3030303030303030)) << 64 |
+				    (high | UINT64_C(0x3030303030303030));
+	unsigned point = 16 - decimals, last = point - 1;
+	/* The first digit that is not 0, or the last one before the point. */
+	unsigned first = high  ? (unsigned)__builtin_ctzll(high) / 8
+			 : low ? 8 + (unsigned)__builtin_ctzll(low) / 8
+			       : last;
 
-	if (value == 0)
-		decimals = 0;
-	while (decimals && end[-1] == '0') {
-		end--;
-		decimals--;
-	}
-	size_t n = (size_t)(end - digits);
-
-	if (n > decimals) {
-		memcpy(to, digits, U64_DIGITS);
-		to += n - decimals;
-		if (!decimals)
-			return to;
-		*to++ = '.';
-		memcpy(to, end - decimals, U64_DIGITS);
-		return to + decimals;
-	}
-	memcpy(to, "0.00000000000000000000", 2 + U64_DIGITS);
-	to += 2 + decimals - n;
-	memcpy(to, digits, U64_DIGITS);
-	return to + n;
+	first = first < last ? first : last;
+	to = store(to, letters >> 8 * first) + (point - first);
+	if (!decimals)
+		return to;
+	/* Behind the last digit that is not 0; nothing where it stands before the point. */
+	unsigned end = low    ? 16 - (unsigned)__builtin_clzll(low) / 8
+		       : high ? 8 - (unsigned)__builtin_clzll(high) / 8
+			      : 0;
+	if (end <= point)
+		return to;
+	*to++ = '.';
+	return store(to, letters >> 8 * point) + (end - point);
 }
 
 static char *write_special(char *to, double value)

@@ -128,8 +128,7 @@ static struct text lead_make(struct rendering *r, const char *name, bool first)
 	buffer_puts(scratch, first ? "{" : "\",");
 	buffer_puts(scratch, name);
 	buffer_puts(scratch, "=\"");
-	return (struct text){ arena_strndup(&r->texts, scratch->data, scratch->length),
-			      scratch->length };
+	return text_keep(&r->texts, scratch->data, scratch->length);
 }
 
 static void family_begin(struct rendering *r, const struct family *family, struct buffer *out)
@@ -140,7 +139,7 @@ static void family_begin(struct rendering *r, const struct family *family, struc
 
 	headers_write(r, metric, out);
 	*line = (struct line){
-		.name = { metric->name, strlen(metric->name) },
+		.name = text_keep(&r->texts, metric->name, strlen(metric->name)),
 		.n_labels = metric_n_labels(metric),
 		.decimals = number_decimals(metric_scale(metric)),
 		.braced = !first || metric->labels[0],
@@ -151,27 +150,35 @@ static void family_begin(struct rendering *r, const struct family *family, struc
 		line->le_lead = lead_make(r, "le", first && !line->n_labels);
 }
 
-static inline void text_append(struct buffer *out, struct text text)
+/* Room that a row's own labels need at most. */
+static size_t own_labels_room(const struct line *line, const struct sample *sample)
 {
-	buffer_append(out, text.data, text.length);
+	size_t room = TEXT_ROOM;
+
+	for (size_t i = 0; i < line->n_labels; i++) {
+		room += line->leads[i].length;
+		if (sample->labels[i])
+			room += 2 * strlen(sample->labels[i]);
+	}
+	return room;
 }
 
 /* A row's own labels, each behind its lead. */
-static void own_labels_append(const struct line *line, const struct sample *sample,
-			      struct buffer *out)
+static char *own_labels_write(char *to, const struct line *line, const struct sample *sample)
 {
 	for (size_t i = 0; i < line->n_labels; i++) {
-		text_append(out, line->leads[i]);
+		to = text_copy(to, line->leads[i]);
 		if (sample->labels[i])
-			label_value_append(out, sample->labels[i]);
+			to = label_value_copy(to, sample->labels[i]);
 	}
+	return to;
 }
 
-/* Ends the labels and writes an integer: the hot end of a line. */
-static void integer_append(struct buffer *out, bool braced, uint64_t value, unsigned decimals)
-{
-	char *start = buffer_reserve(out, 2 + 1 + NUMBER_MAX + 1), *to = start;
+enum { VALUE_ROOM = 3 + NUMBER_MAX + 1 };
 
+/* Ends the labels and writes an integer: the hot end of a line. */
+static char *integer_write(char *to, bool braced, uint64_t value, unsigned decimals)
+{
 	if (braced) {
 		*to++ = '"';
 		*to++ = '}';
@@ -179,7 +186,14 @@ static void integer_append(struct buffer *out, bool braced, uint64_t value, unsi
 	*to++ = ' ';
 	to = number_write_fixed(to, value, decimals);
 	*to++ = '\n';
-	out->length += (size_t)(to - start);
+	return to;
+}
+
+static void integer_append(struct buffer *out, bool braced, uint64_t value, unsigned decimals)
+{
+	char *to = buffer_reserve(out, VALUE_ROOM);
+
+	out->length += (size_t)(integer_write(to, braced, value, decimals) - to);
 }
 
 static void real_append(struct buffer *out, double value)
@@ -189,24 +203,26 @@ static void real_append(struct buffer *out, double value)
 	out->length += (size_t)(number_write_real(to, value) - to);
 }
 
+/* One line. Room is made once and the end kept in a register: this runs for nearly every series. */
 static void scalar_write(struct rendering *r, const struct metric *metric,
 			 const struct sample *sample, struct buffer *out)
 {
 	const struct line *line = &r->line;
 	struct text prefix = label_cache_get(&r->labels, sample->workload);
-	char *to = buffer_reserve(out, line->name.length + prefix.length);
+	char *start = buffer_reserve(out, line->name.length + prefix.length +
+						  own_labels_room(line, sample) + VALUE_ROOM);
+	char *to = text_copy(start, line->name);
 
-	to = mempcpy(to, line->name.data, line->name.length);
 	memcpy(to, prefix.data, prefix.length);
-	out->length += line->name.length + prefix.length;
-	own_labels_append(line, sample, out);
+	to = own_labels_write(to + prefix.length, line, sample);
 	if (metric->value == VALUE_INTEGER) {
-		integer_append(out, line->braced, sample->integer, line->decimals);
-		return;
+		to = integer_write(to, line->braced, sample->integer, line->decimals);
+	} else {
+		to = stpcpy(to, line->braced ? "\"} " : " ");
+		to = number_write_real(to, sample->real);
+		*to++ = '\n';
 	}
-	buffer_puts(out, line->braced ? "\"} " : " ");
-	real_append(out, sample->real);
-	buffer_putc(out, '\n');
+	out->length += (size_t)(to - start);
 }
 
 static bool bounds_same(const struct histogram *a, const struct histogram *b)
@@ -230,9 +246,9 @@ static void bounds_spell(struct rendering *r, const struct histogram *histogram)
 		double bound = histogram_bound(histogram->schema, histogram->bounds[i]);
 		size_t n = (size_t)(number_write_bound(spelled, bound) - spelled);
 
-		bounds->le[i] = (struct text){ arena_strndup(&r->texts, spelled, n), n };
+		bounds->le[i] = text_keep(&r->texts, spelled, n);
 	}
-	bounds->le[histogram->n_bounds] = (struct text){ "+Inf", strlen("+Inf") };
+	bounds->le[histogram->n_bounds] = text_keep(&r->texts, "+Inf", strlen("+Inf"));
 }
 
 static void exemplar_write(const struct exemplar *exemplar, struct buffer *out)
@@ -281,12 +297,14 @@ static void histogram_write(struct rendering *r, const struct sample *sample, st
 {
 	const struct histogram *histogram = sample->histogram;
 	const struct line *line = &r->line;
+	struct text prefix = label_cache_get(&r->labels, sample->workload);
 	uint64_t cumulative = histogram->zero_count;
 	unsigned cell = 0;
 
 	r->head.length = 0;
-	text_append(&r->head, label_cache_get(&r->labels, sample->workload));
-	own_labels_append(line, sample, &r->head);
+	buffer_append(&r->head, prefix.data, prefix.length);
+	char *to = buffer_reserve(&r->head, own_labels_room(line, sample));
+	r->head.length += (size_t)(own_labels_write(to, line, sample) - to);
 	bounds_spell(r, histogram);
 	for (unsigned i = 0; i < histogram->n_bounds; i++) {
 		for (; cell < histogram->n; cell++) {
