@@ -259,18 +259,34 @@ static void test_decimals(void **state)
 	assert_int_equal(number_decimals(UINT64_C(10000000000000000000)), 19);
 }
 
-/* With a comma for a point in the C library nothing changes. */
+/* With a comma for a point in the C library nothing changes. Such a locale is made for this test. */
 static void test_locale(void **state)
 {
-	static const char *const names[] = { "de_DE.UTF-8", "fr_FR.UTF-8", "ps_AF.UTF-8" };
+	static const char source[] = "LC_NUMERIC\ndecimal_point \",\"\nthousands_sep \".\"\n"
+				     "grouping 3;3\nEND LC_NUMERIC\n";
+	char folder[] = "/tmp/tallyman-locale-XXXXXX", command[200], text[8];
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (!setlocale(LC_NUMERIC, names[i]))
-			continue;
-		test_real(state);
-		test_bound(state);
-	}
+	assert_non_null(mkdtemp(folder));
+	snprintf(command, sizeof(command), "%s/source", folder);
+	FILE *file = fopen(command, "we");
+	assert_non_null(file);
+	assert_true(fputs(source, file) >= 0);
+	fclose(file);
+	snprintf(command, sizeof(command),
+		 "localedef -c --no-archive -i %s/source %s/comma >/dev/null 2>&1", folder, folder);
+	(void)!system(command); /* it complains of all that is not in it */
+	setenv("LOCPATH", folder, 1);
+	if (!setlocale(LC_NUMERIC, "comma"))
+		fail_msg("no locale with a comma could be made; is the package locales there?");
+	snprintf(text, sizeof(text), "%.1f", 1.5);
+	assert_string_equal(text, "1,5");
+
+	test_fixed(state);
+	test_real(state);
+	test_bound(state);
 	setlocale(LC_NUMERIC, "C");
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	assert_int_equal(system(command), 0);
 }
 
 int main(void)
