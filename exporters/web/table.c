@@ -218,7 +218,9 @@ void page_table(const struct api_call *call, const struct page_view *view)
 			"<p class=\"empty\">No workload is running on this host, or the filters "
 			"leave all out.</p>\n");
 	} else {
-		buffer_puts(out, "<table>\n");
+		buffer_puts(out, "<table>\n<colgroup><col class=\"of-kind\"><col>"
+				 "<col class=\"of-number\" span=\"3\">"
+				 "<col class=\"of-pressure\" span=\"3\"></colgroup>\n");
 		write_columns(out, view);
 		buffer_puts(out, "<tbody>\n");
 		for (size_t i = 0; i < n && i < ROWS_MAX; i++)
