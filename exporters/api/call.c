@@ -9,8 +9,9 @@
 
 #include "collector/options.h"
 #include "exporters/api/conditions.h"
+#include "exporters/api/history.h"
 
-enum { MAX_AGE_MS = 5000, SHA256_BYTES = 32, ETAG_BYTES = 12 };
+enum { MAX_AGE_MS = 5000, FIRST_AGE_MS = 1000, SHA256_BYTES = 32, ETAG_BYTES = 12 };
 
 static bool is_known(const char *name, const char *const known[])
 {
@@ -50,9 +51,14 @@ bool api_begin(struct api_call *call, const struct service *service,
 
 void api_read(struct api_call *call)
 {
-	const struct collect_request all = { .sources = UINT64_MAX, .max_age_ms = MAX_AGE_MS };
+	const struct service *service = call->service;
+	bool first = service->history && !history_ready(service->history);
+	const struct collect_request all = {
+		.sources = UINT64_MAX,
+		.max_age_ms = first ? FIRST_AGE_MS : MAX_AGE_MS,
+	};
 
-	call->snapshot = call->service->acquire(call->service->context, &all);
+	call->snapshot = service->acquire(service->context, &all);
 }
 
 void api_load(struct api_call *call)

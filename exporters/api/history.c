@@ -51,6 +51,11 @@ void history_free(struct history *history)
 	free(history);
 }
 
+bool history_ready(const struct history *history)
+{
+	return history->older;
+}
+
 static int compare_rows(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;

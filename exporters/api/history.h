@@ -5,12 +5,16 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 struct history;
 struct values;
 
 /* An empty history; never NULL. Freed by history_free(), which accepts NULL. */
 struct history *history_new(void);
 void history_free(struct history *history);
+/* Whether there are two readings: before that, a reading is worth taking sooner. */
+bool history_ready(const struct history *history);
 /*
  * Sets the rates in `values` against the newest reading that is at least a second older, and the
  * length of that interval; remembers this reading. Nothing is set at the first reading, after five

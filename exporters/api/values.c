@@ -161,6 +161,15 @@ static void derive_limit(struct values *values, uint32_t i, const struct limit *
 			quantity_of_real(quantity_real(usage, 0) / quantity_real(effective, 0));
 }
 
+/* The metrics tell what the machine has as the root's limit; here it is none: nobody set it. */
+static void clear_limits(struct values *values, uint32_t i)
+{
+	for (size_t k = 0; k < ARRAY_SIZE(limits); k++) {
+		*cell(values, i, limits[k].own) = (struct quantity){ 0 };
+		*cell(values, i, limits[k].effective) = (struct quantity){ 0 };
+	}
+}
+
 static void derive(struct values *values, uint32_t i)
 {
 	double quota = quantity_real(*cell(values, i, FIELD_CPU_QUOTA), 0);
@@ -168,6 +177,8 @@ static void derive(struct values *values, uint32_t i)
 
 	if (quota > 0 && period > 0)
 		*cell(values, i, FIELD_CPU_OWN_LIMIT) = quantity_of_real(quota / period);
+	if (values->snapshot->workloads[i].kind == KIND_HOST)
+		clear_limits(values, i);
 	for (size_t k = 0; k < ARRAY_SIZE(limits); k++)
 		derive_limit(values, i, &limits[k]);
 }

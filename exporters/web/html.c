@@ -66,14 +66,21 @@ void html_cores(struct buffer *out, double cores)
 	if (cores > 0 && cores < 0.001)
 		buffer_puts(out, "&lt;0.001");
 	else
-		buffer_printf(out, "%.*f", cores < 1 && cores > 0 ? 3 : cores < 10 ? 2 : 1, cores);
+		buffer_printf(out, "%.*f",
+			      cores < 0.1 && cores > 0 ? 3
+			      : cores < 10	       ? 2
+						       : 1,
+			      cores);
 }
 
 void html_percent(struct buffer *out, double ratio)
 {
 	double percent = ratio * 100;
 
-	buffer_printf(out, "%.*f%%", percent > 0 && percent < 10 ? 1 : 0, percent);
+	if (percent > 0 && percent < 0.1)
+		buffer_puts(out, "&lt;0.1%");
+	else
+		buffer_printf(out, "%.*f%%", percent > 0 && percent < 10 ? 1 : 0, percent);
 }
 
 void html_count(struct buffer *out, uint64_t count)

@@ -7,7 +7,7 @@
 #include "exporters/web/html.h"
 #include "exporters/web/page.h"
 
-enum { ROWS_MAX = 50 };
+enum { ROWS_MAX = 50, ID_SHOWN = 12 };
 
 static const struct column {
 	const char *name, *title;
@@ -67,7 +67,16 @@ static size_t collect_rows(const struct api_call *call, const struct page_view *
 	return n;
 }
 
-/* What tells this one from others of the same title. */
+/* Runtimes' ids are cut as their own tools cut them: the whole of it is in the path. */
+static void write_title(struct buffer *out, const struct workload *workload)
+{
+	const char *title = workload_title(workload);
+	cleanup_free char *shortened = xstrndup(title, ID_SHOWN);
+
+	html_text(out, streq(title, workload->container_id) ? shortened : title);
+}
+
+/* The second line is what tells this one from others of the same title. */
 static void write_workload(struct buffer *out, const struct workload *workload)
 {
 	buffer_printf(out,
@@ -76,9 +85,11 @@ static void write_workload(struct buffer *out, const struct workload *workload)
 	buffer_puts(out, " title=\"");
 	html_text(out, workload->path);
 	buffer_printf(out, "\"><a href=\"/api/v1/workloads/%ju\">", (uintmax_t)workload->id);
-	html_text(out, workload_title(workload));
+	write_title(out, workload);
 	buffer_puts(out, "</a><span class=\"sub\">");
-	if (*workload->pod) {
+	if (workload->kind == KIND_HOST) {
+		buffer_puts(out, "the whole host");
+	} else if (*workload->pod) {
 		html_text(out, workload->namespace);
 		buffer_puts(out, " / ");
 		html_text(out, workload->pod);

@@ -9,7 +9,6 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 import urllib.parse
@@ -104,7 +103,7 @@ def check_all_paths(daemon):
             ask(daemon, path)
     for path in ("workloads", "limits", "cgroups", "top", "sources"):
         rows = ask(daemon, f"/api/v1/{path}?format=table")
-        require(isinstance(rows, list) and rows, f"{path}: no flat array")
+        require(isinstance(rows, list) and (rows or path == "top"), f"{path}: no flat array")
         for row in rows:
             require(not any(isinstance(value, (dict, list)) for value in row.values()), f"{path}: nested")
 
@@ -114,19 +113,38 @@ def test_openapi_is_what_the_binary_serves():
         equal(json.loads(daemon.get("/api/v1/openapi.json").text), DESCRIPTION)
 
 
+def references(node):
+    """All $ref of the description."""
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for inner in node.values():
+            yield from references(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from references(inner)
+
+
 def test_openapi_is_valid():
-    folder = support.ROOT / "tests/e2e"
-    command = folder / "node_modules/.bin/validate-api"
-    if not command.exists():
-        if not shutil.which("npm"):
-            support.skip("npm is not installed")
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder,
-                              capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode:
-            support.skip("npm cannot fetch the validator: " + done.stderr.strip()[-200:])
-    done = subprocess.run([command, support.ROOT / "exporters/api/openapi.json"], capture_output=True,
-                          text=True, timeout=60, check=False)
-    require(json.loads(done.stdout)["valid"] is True, done.stdout)
+    # The OpenAPI Initiative's own schema of OpenAPI 3.1 documents (Apache-2.0), as they publish it.
+    schema = json.loads((support.ROOT / "tests/e2e/openapi-3.1.schema.json").read_text())
+    errors = list(jsonschema.Draft202012Validator(schema).iter_errors(DESCRIPTION))
+    require(not errors, [f"{list(error.path)}: {error.message[:200]}" for error in errors[:5]])
+    for name, part in DESCRIPTION["components"]["schemas"].items():
+        try:
+            jsonschema.Draft202012Validator.check_schema(part)
+        except jsonschema.SchemaError as error:
+            raise AssertionError(f"{name}: {error.message}") from error
+    used = set(references(DESCRIPTION))
+    for reference in used:
+        require(resolve({"$ref": reference}), reference)
+    for kind in ("schemas", "parameters", "responses"):
+        for name in DESCRIPTION["components"][kind]:
+            require(f"#/components/{kind}/{name}" in used, f"{kind}/{name} is not used")
+    names = [item["get"]["operationId"] for item in DESCRIPTION["paths"].values()]
+    equal(len(set(names)), len(names))
+    broken = {**DESCRIPTION, "paths": {"no-slash": {}}}
+    require(list(jsonschema.Draft202012Validator(schema).iter_errors(broken)), "the schema accepts anything")
 
 
 def test_examples_fit_their_schemas():
@@ -168,6 +186,8 @@ def test_values_are_the_kernels():
     seen = 0
     with fixture_daemon() as daemon:
         for item in everything(daemon):
+            if item["kind"] == "host":
+                continue  # the root has few files of its own: its values are the machine's
             folder = pathlib.Path(str(cgroup) + item["path"])
             equal(item["id"], str(folder.stat().st_ino), item["path"])
             files = {("memory", "usage_bytes"): "memory.current", ("pids", "current"): "pids.current",
@@ -306,14 +326,14 @@ def test_fields():
 
 def test_top():
     with fixture_daemon() as daemon:
+        require(all(i["value"] is None for i in ask(daemon, "/api/v1/top?by=cpu")["items"]),
+                "a rate from one reading")
         for by in DESCRIPTION["components"]["schemas"]["Top"]["properties"]["by"]["enum"]:
             top = ask(daemon, f"/api/v1/top?by={by}")
             values = [i["value"] for i in top["items"] if i["value"] is not None]
             equal(values, sorted(values, reverse=True), by)
             require(all(i["kind"] not in ("host", "slice", "pod") for i in top["items"]), by)
         equal(len(ask(daemon, "/api/v1/top?by=memory&limit=1")["items"]), 1)
-        require(all(i["value"] is None for i in ask(daemon, "/api/v1/top?by=cpu")["items"]),
-                "a rate from one reading")
         slices = ask(daemon, "/api/v1/top?by=memory&kind=slice")["items"]
         equal({i["kind"] for i in slices}, {"slice"})
 
