@@ -84,9 +84,9 @@ static int service_processes(void *context, uint64_t cgroup_id, size_t max,
 	struct hierarchy *hierarchy = collector_hierarchy(daemon->collector);
 	struct group *group = hierarchy_find(hierarchy, cgroup_id);
 
-	(void)max;
-	(void)ret;
-	return group ? -EOPNOTSUPP : -ENOENT;
+	if (!group)
+		return -ENOENT;
+	return process_list_read(daemon->options, hierarchy, group, max, ret);
 }
 
 static int service_find_source(void *context, const char *name)

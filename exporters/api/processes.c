@@ -34,7 +34,7 @@ void api_reply_processes(struct api_call *call, const char *id)
 {
 	static const char *const formats[] = { "list", "table" };
 	const struct service *service = call->service;
-	struct process_list list = { 0 };
+	cleanup(process_list_free) struct process_list list = { 0 };
 	uint64_t limit = PROCESSES_DEFAULT;
 	size_t format = 0;
 
@@ -50,7 +50,6 @@ void api_reply_processes(struct api_call *call, const char *id)
 		reply_failure(call, err);
 		return;
 	}
-	cleanup_free void *keep = list.items;
 	json_t *items = json_array();
 	for (size_t i = 0; i < list.n; i++)
 		json_array_append_new(items, describe_process(&list.items[i]));
