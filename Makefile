@@ -54,7 +54,7 @@ SKELETONS := $(PROBES:%.bpf.c=$(BUILD)/%.skel.h)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: all tests run test test-unit test-host test-e2e test-full lint format golden bench \
+.PHONY: all tests run test test-unit test-host test-e2e test-full lint format golden bench benches \
 	packages-build packages-test install uninstall clean help FORCE
 
 all: $(BUILD)/tallyman
@@ -137,6 +137,16 @@ $(BUILD)/bench/render: BENCH_LIBS := -ldeflate
 
 tests: $(TESTS)
 
+# bench/NAME.c is a benchmark of its own; bench/support/ is linked into each.
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
+BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/support/*.c))
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_OBJECTS) $(BUILD)/libtallyman.a
+	$(call say,LINK)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -ldeflate
+
+benches: $(BENCHES)
+
 # The two commands. Each starts make again, because packages may only now be there.
 
 packages-build:
@@ -163,7 +173,7 @@ lint: packages-test
 	@tests/run build-gcc lint
 
 # clang-tidy has one stamp per file, so only what changed is looked at again.
-TIDY_SOURCES := $(wildcard $(SOURCES) collector/main.c tests/*.c tests/host/*.c bench/*.c)
+TIDY_SOURCES := $(wildcard $(SOURCES) collector/main.c tests/*.c tests/host/*.c bench/*.c bench/support/*.c)
 TIDY_STAMPS  := $(TIDY_SOURCES:%.c=build/tidy/%.ok)
 .PHONY: tidy bpf-other
 tidy: $(TIDY_STAMPS)
@@ -198,8 +208,8 @@ METRICS.md: $(BUILD)/tallyman
 	$(Q)$< --help-metrics > $@
 
 bench: packages-test
-	@$(MAKE) --no-print-directory all
-	$(Q)bench/run $(BENCH)
+	@$(MAKE) --no-print-directory all benches
+	$(Q)BUILD=$(BUILD) bench/run $(BENCH)
 
 install: all
 	install -D -m 755 $(BUILD)/tallyman $(DESTDIR)$(PREFIX)/bin/tallyman
@@ -229,4 +239,5 @@ help:
 	@echo 'make clean'
 
 -include $(OBJECTS:.o=.d) $(BUILD)/collector/main.d $(TESTS:=.d) $(TEST_OBJECTS:.o=.d) \
+	$(BENCHES:=.d) $(BENCH_OBJECTS:.o=.d) \
 	$(PROBES:%.bpf.c=$(BUILD)/%.bpf.d) $(TIDY_STAMPS:.ok=.d)
