@@ -7,8 +7,8 @@ import statistics
 import time
 
 from bench.support import tree
-from bench.support.daemon import (FULL, Daemon, Workloads, figure, kernel_memory, note,
-                                  raise_fd_limit, slope)
+from bench.support.daemon import (FULL, Daemon, Workloads, figure, has_flag,
+                                  kernel_memory, note, raise_fd_limit, slope)
 
 WORKLOADS = 1000
 MIB = 1024 * 1024
@@ -55,7 +55,8 @@ def hold(where, flags, barred):
 
 
 def idle(flags):
-    with Daemon(*flags, "--no-collector.filesystem") as daemon:
+    sizes = ["--no-collector.filesystem"] if has_flag("collector.filesystem") else []
+    with Daemon(*flags, *sizes) as daemon:
         for _ in range(3):
             daemon.scrape()
         time.sleep(1)

@@ -2,6 +2,7 @@
 """The real exporter, the groups that it reads, and what the kernel says about both."""
 
 import http.client
+import json
 import os
 import pathlib
 import re
@@ -9,7 +10,6 @@ import resource
 import signal
 import subprocess
 import time
-import json
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BUILD", "build")
@@ -76,7 +76,8 @@ class Daemon:
 
     def get(self, path="/metrics", coding="identity"):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request("GET", path, headers={"Accept-Encoding": coding})
+        # Only a client that weighs its codings gets a coding over loopback.
+        connection.request("GET", path, headers={"Accept-Encoding": coding + ";q=1"})
         reply = connection.getresponse()
         body = reply.read()
         connection.close()
@@ -106,7 +107,9 @@ class Daemon:
         return self.status("VmHWM") - self.status("RssFile") - self.status("RssShmem")
 
     def open_fds(self):
-        return len(os.listdir(self.proc / "fd"))
+        """Without the sockets of requests, of which the last may not be closed yet."""
+        links = [os.readlink(f) for f in (self.proc / "fd").iterdir()]
+        return sum(not link.startswith("socket:") for link in links)
 
     def cpu_ticks(self):
         fields = (self.proc / "stat").read_text().rsplit(")", 1)[1].split()
@@ -127,6 +130,12 @@ class Daemon:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.stop()
+
+
+def has_flag(flag):
+    """Whether this build knows an option."""
+    return flag in subprocess.run([BUILD / "tallyman", "--help"], stdout=subprocess.PIPE,
+                                  text=True, check=True).stdout
 
 
 def raise_fd_limit():
