@@ -22,8 +22,14 @@ enum {
 	RESERVED_FDS = 512, /* for sockets, certificates, probes and files read in passing */
 };
 
-/* A file that was not there is asked for again: a controller may be switched on later. */
-static const uint64_t retry_absent_ns = UINT64_C(60) * 1000 * 1000 * 1000;
+/*
+ * Files appear in a group when a controller is switched on for the children of its parent: that is
+ * looked at every minute. What else may make one appear (cgroup.pressure) is found by asking for all
+ * that were absent, which costs twice a collection (40 us a group) and so comes rarely, and not to all
+ * groups at once.
+ */
+static const uint64_t look_at_controllers_ns = UINT64_C(60) * 1000 * 1000 * 1000;
+static const uint64_t retry_absent_ns = UINT64_C(900) * 1000 * 1000 * 1000;
 
 static uint64_t now_ns(void)
 {
@@ -95,6 +101,7 @@ static void group_free(struct hierarchy *hierarchy, struct group *top)
 		identity_free(group->identity);
 		free(group->name);
 		free(group->path);
+		free(group->controllers);
 		free(group);
 		group = next;
 	}
@@ -201,6 +208,33 @@ static void visit(struct hierarchy *hierarchy, struct group *group)
 		append(hierarchy, child);
 }
 
+static void look_at_controllers(struct hierarchy *hierarchy, struct group *group, uint64_t now)
+{
+	unsigned file = hierarchy_file(hierarchy, "cgroup.subtree_control");
+	const char *text;
+
+	if (!group->first_child ||
+	    (group->controllers_ns && now - group->controllers_ns < look_at_controllers_ns))
+		return;
+	group->controllers_ns = now;
+	if (group_read(hierarchy, group, file, &text) < 0)
+		return;
+	if (group->controllers && streq(group->controllers, text))
+		return;
+	for (struct group *child = group->first_child; child; child = child->next_sibling)
+		child->absent_since_ns = 0;
+	free(group->controllers);
+	group->controllers = xstrdup(text);
+}
+
+static void retry_absent(struct group *group, uint64_t now)
+{
+	if (group->absent_since_ns && now - group->absent_since_ns < retry_absent_ns)
+		return;
+	memset(group->absent, 0, sizeof(group->absent));
+	group->absent_since_ns = now - group->id * 1000003 % (retry_absent_ns / 2);
+}
+
 int hierarchy_walk(struct hierarchy *hierarchy)
 {
 	uint64_t now = now_ns();
@@ -217,11 +251,9 @@ int hierarchy_walk(struct hierarchy *hierarchy)
 	for (size_t i = 0; i < hierarchy->n_groups; i++) {
 		struct group *group = hierarchy->groups[i];
 
-		if (now - group->absent_since_ns > retry_absent_ns) {
-			memset(group->absent, 0, sizeof(group->absent));
-			group->absent_since_ns = now;
-		}
+		retry_absent(group, now);
 		visit(hierarchy, group);
+		look_at_controllers(hierarchy, group, now);
 	}
 	update_fd_budget(hierarchy);
 	return 0;

@@ -32,7 +32,9 @@ struct group {
 	int dirfd; /* -1: none left, or vanished */
 	int *kept; /* descriptors of kept files, by file number; NULL before the first */
 	uint64_t absent[HIERARCHY_FILES_MAX / 64]; /* files that were not there when last asked */
-	uint64_t absent_since_ns;
+	uint64_t absent_since_ns;		   /* 0: forget what was absent in the next walk */
+	char *controllers; /* its cgroup.subtree_control when last looked at; or NULL */
+	uint64_t controllers_ns;
 	uint64_t seen;			 /* number of the walk that last saw it */
 	struct identity *identity;	 /* what containers.c made of it; NULL before it looked */
 	bool inside;			 /* below a container */

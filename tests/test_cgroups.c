@@ -85,6 +85,31 @@ static void reads_and_remembers_absence(void **state)
 	tree_remove(tree);
 }
 
+static void asks_again_after_a_controller_was_switched_on(void **state)
+{
+	char *tree = tree_new();
+	const char *text = NULL;
+
+	(void)state;
+	tree_write(tree, "cgroup/a/cgroup.subtree_control", "memory\n");
+	tree_write(tree, "cgroup/a/b/cpu.stat", "usage_usec 1\n");
+	struct hierarchy *hierarchy = open_tree(tree);
+	assert_int_equal(hierarchy_walk(hierarchy), 0);
+	struct group *a = find_path(hierarchy, "/a"), *b = find_path(hierarchy, "/a/b");
+	unsigned max = hierarchy_file(hierarchy, "cpu.max");
+	assert_int_equal(group_read(hierarchy, b, max, &text), -ENOENT);
+	tree_write(tree, "cgroup/a/b/cpu.max", "max 100000\n");
+	a->controllers_ns = 0; /* a minute later, but nothing was switched on */
+	assert_int_equal(hierarchy_walk(hierarchy), 0);
+	assert_int_equal(group_read(hierarchy, b, max, &text), -ENOENT);
+	tree_write(tree, "cgroup/a/cgroup.subtree_control", "cpu memory\n");
+	a->controllers_ns = 0;
+	assert_int_equal(hierarchy_walk(hierarchy), 0);
+	assert_int_equal(group_read(hierarchy, b, max, &text), 11);
+	hierarchy_close(hierarchy);
+	tree_remove(tree);
+}
+
 static void reads_whole_large_files(void **state)
 {
 	char *tree = tree_new();
@@ -340,6 +365,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(walks_in_order),
 		cmocka_unit_test(reads_and_remembers_absence),
+		cmocka_unit_test(asks_again_after_a_controller_was_switched_on),
 		cmocka_unit_test(reads_whole_large_files),
 		cmocka_unit_test(follows_real_groups),
 		cmocka_unit_test(survives_hostile_names),
