@@ -29,8 +29,8 @@ enum {
 
 /* What a process may be told. */
 enum {
-	RUN = 'c',   /* one collection, or one replay */
-	RETRY = 'a', /* the same after forgetting which files were absent, as happens every minute */
+	RUN = 'c', /* one collection, or one replay */
+	RETRY = 'a', /* the same after forgetting which files were absent, as each group does in its turn */
 	QUIT = 'q',
 };
 
@@ -250,8 +250,9 @@ static double bench_size(const struct groups *groups)
 	double again[3];
 	for (size_t i = 0; i < ARRAY_SIZE(again); i++)
 		again[i] = (double)worker_run(&collector, RETRY).cpu_ns / 1e3;
-	print("minute", groups->n, median(again, ARRAY_SIZE(again)) / (double)groups->n,
-	      "us/workload", 0, "the collection that asks again for absent files, once a minute");
+	print("retry", groups->n, median(again, ARRAY_SIZE(again)) / (double)groups->n,
+	      "us/workload", 0,
+	      "asking all groups for all absent files: each group every 8 to 15 min");
 	worker_end(&collector);
 	worker_end(&control);
 	return cost;

@@ -108,8 +108,13 @@ class Daemon:
 
     def open_fds(self):
         """Without the sockets of requests, of which the last may not be closed yet."""
-        links = [os.readlink(f) for f in (self.proc / "fd").iterdir()]
-        return sum(not link.startswith("socket:") for link in links)
+        count = 0
+        for fd in (self.proc / "fd").iterdir():
+            try:
+                count += not os.readlink(fd).startswith("socket:")
+            except FileNotFoundError:
+                pass
+        return count
 
     def cpu_ticks(self):
         fields = (self.proc / "stat").read_text().rsplit(")", 1)[1].split()
