@@ -91,8 +91,8 @@ static const struct metric metrics[] = {
 	{
 		.name = "container_cpu_local_throttled_seconds_total",
 		.help = "Time for which the cgroup was throttled by its own quota or an "
-			"ancestor's. From cpu.stat.local, key throttled_usec, Linux 6.7 and "
-			"later.",
+			"ancestor's. From cpu.stat.local, key throttled_usec; older "
+			"kernels have none.",
 		.unit = "seconds",
 		.type = METRIC_COUNTER,
 		.scale = SCALE_MICROSECONDS,

@@ -33,7 +33,7 @@ static const struct metric metrics[] = {
 		.from = { .file = "memory.stat", .key = "pagetables" },
 	},
 	{
-		.name = "container_memory_sec_pagetables_bytes",
+		.name = "container_memory_secondary_pagetables_bytes",
 		.help = "Page tables of virtual machines and IOMMUs. From memory.stat, key "
 			"sec_pagetables.",
 		.unit = "bytes",
