@@ -128,13 +128,6 @@ $(BUILD)/tests/test_protobuf.o build/tidy/tests/test_protobuf.ok: | $(BUILD)/tes
 $(BUILD)/tests/test_protobuf: $(BUILD)/tests/metrics.pb-c.o
 $(BUILD)/tests/test_protobuf: TEST_LIBS := -lprotobuf-c
 
-$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libtallyman.a
-	$(call say,LINK)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(BENCH_LIBS)
-
-# Compressors that are measured, and not used.
-$(BUILD)/bench/render: BENCH_LIBS := -ldeflate
-
 tests: $(TESTS)
 
 # bench/NAME.c is a benchmark of its own; bench/support/ is linked into each.
@@ -143,7 +136,10 @@ BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/support/*.c))
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_OBJECTS) $(BUILD)/libtallyman.a
 	$(call say,LINK)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -ldeflate
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(BENCH_LIBS)
+
+# Compressors that are measured, and not used.
+$(BUILD)/bench/render: BENCH_LIBS := -ldeflate
 
 benches: $(BENCHES)
 
