@@ -24,7 +24,7 @@ enum metric_scope {
  */
 enum metric_value { VALUE_INTEGER, VALUE_REAL, VALUE_HISTOGRAM };
 
-enum { METRIC_LABELS_MAX = 6 };
+enum { METRIC_LABELS_MAX = 7 };
 
 /* Raw units per base unit, for `.scale`: powers of ten, so that text is exact fixed point. */
 #define SCALE_NANOSECONDS  UINT64_C(1000000000)

@@ -21,11 +21,13 @@ static void host_open(struct host *host)
 	for (int pid = 10; pid <= 12; pid++)
 		tree_process(host->tree, pid, 500, 0);
 	assert_int_equal(hierarchy_open(&host->options, &host->hierarchy), 0);
+	assert_non_null(host->hierarchy);
 	assert_int_equal(hierarchy_walk(host->hierarchy), 0);
 }
 
 static struct group *find(const struct host *host, const char *path)
 {
+	assert_non_null(host->hierarchy);
 	for_each_group(group, host->hierarchy)
 		if (streq(group->path, path))
 			return group;
@@ -43,7 +45,7 @@ static void host_close(struct host *host)
 static void lists_all_below(void **state)
 {
 	struct process_list list;
-	struct host host;
+	struct host host = { 0 };
 
 	(void)state;
 	host_open(&host);
@@ -69,7 +71,7 @@ static void lists_all_below(void **state)
 static void is_bounded_and_clean(void **state)
 {
 	struct process_list list;
-	struct host host;
+	struct host host = { 0 };
 
 	(void)state;
 	host_open(&host);
@@ -90,7 +92,7 @@ static void is_bounded_and_clean(void **state)
 static void says_what_is_wrong(void **state)
 {
 	struct process_list list = { .n = 77 };
-	struct host host;
+	struct host host = { 0 };
 
 	(void)state;
 	host_open(&host);
