@@ -213,7 +213,7 @@ static void html_is_escaped(void **state)
 	buffer_free(&out);
 	assert_html(html_bytes, 0, "0&nbsp;B");
 	assert_html(html_bytes, 1536, "1.5&nbsp;KiB");
-	assert_html(html_bytes, 18446744073709551616.0, "16.0&nbsp;EiB");
+	assert_html(html_bytes, 18446744073709551616.0, "16&nbsp;EiB");
 	assert_html(html_percent, 0.0004, "&lt;0.1%");
 	assert_html(html_percent, 0.25, "25%");
 	assert_html(html_cores, 0.5, "0.50");

@@ -2,6 +2,7 @@
 #include "exporters/web/html.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "collector/cleanup.h"
@@ -58,7 +59,8 @@ void html_bytes(struct buffer *out, double bytes)
 		bytes /= 1024;
 		unit++;
 	}
-	buffer_printf(out, "%.*f&nbsp;%s", unit && bytes < 100 ? 1 : 0, bytes, units[unit]);
+	bool whole = bytes >= 100 || bytes == floor(bytes);
+	buffer_printf(out, "%.*f&nbsp;%s", whole ? 0 : 1, bytes, units[unit]);
 }
 
 void html_cores(struct buffer *out, double cores)
