@@ -17,7 +17,8 @@ BUILD    ?= build$(if $(findstring clang,$(notdir $(CC))),/clang)$(if $(SANITIZE
 BPFTOOL  ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
 
 MAKEFLAGS += -r
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+# A -j of the command line wins.
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 

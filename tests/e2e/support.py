@@ -64,6 +64,20 @@ def binary():
     return str(path)
 
 
+def everything():
+    """Flags that switch on all sources and all optional metrics."""
+    flags = []
+    text = subprocess.run([binary(), "--help"], capture_output=True, text=True, check=True).stdout
+    for name in re.findall(r"--\[no-\]collector\.([a-z_]+)", text):
+        if name != "disable":
+            flags.append(f"--collector.{name}")
+    for row in (ROOT / "METRICS.md").read_text().splitlines():
+        cells = [cell.strip(" `") for cell in row.split("|")]
+        if len(cells) == 9 and cells[5] == "no":
+            flags.append(f"--metrics.enable={cells[1]}")
+    return flags
+
+
 def long_run():
     """Whether the long variants of tests were asked for (make test-full)."""
     return os.environ.get("TALLYMAN_TEST_LONG") == "1"
