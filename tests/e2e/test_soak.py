@@ -1,0 +1,85 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# tests/run: plain serial timeout=900
+"""Many scrapes while cgroups come and go: memory and descriptors stay what they were."""
+
+import collections
+
+import support
+
+ACCEPTS = [
+    "text/plain; version=0.0.4",
+    "application/openmetrics-text; version=1.0.0",
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+]
+# What the allocator may take more without there being a leak; a leak of 30 bytes per scrape is over
+# it in the long run, and one of 600 bytes in the short one.
+SLACK = 256 * 1024
+
+
+class Churn:
+    """At most `size` cgroups below one of ours; each step makes two and removes the two oldest."""
+
+    def __init__(self, parent, size):
+        self.parent = parent
+        self.size = size
+        self.made = 0
+        self.groups = collections.deque()
+
+    def step(self):
+        for _ in range(2):
+            # Names of several lengths, with and without a process, some with characters to escape.
+            name = f"docker-{self.made:064x}.scope" if self.made % 3 else f'odd "{self.made}"\t\\'
+            group = support.Cgroup(name, self.parent).__enter__()
+            if self.made % 20 == 0:
+                group.run(["sleep", "600"])
+            self.groups.append(group)
+            self.made += 1
+        while len(self.groups) > self.size:
+            self.groups.popleft().remove()
+
+    def remove(self):
+        while self.groups:
+            self.groups.popleft().remove()
+
+
+def scrape(daemon, number):
+    headers = {"Accept": ACCEPTS[number % len(ACCEPTS)]}
+    if number % 2:
+        headers["Accept-Encoding"] = "gzip"
+    support.equal(daemon.get("/metrics", headers).status, 200)
+    if number % 10 == 0:
+        support.equal(daemon.get("/api/v1/workloads").status, 200)
+
+
+def test_memory_and_descriptors_stay():
+    scrapes = 10000 if support.long_run() else 600
+    # Only what is below our own cgroup, so that nothing else on this host moves the figures.
+    with support.Cgroup() as parent, support.Daemon("--web.min-scrape-interval=0s",
+                                                    f"--path.cgroupfs={parent.path}") as daemon:
+        for number in range(20):
+            scrape(daemon, number)
+        fds_before = daemon.fds()
+        churn = Churn(parent, 60)
+        try:
+            early = 0
+            for number in range(scrapes):
+                churn.step()
+                scrape(daemon, number)
+                if number == scrapes // 3:
+                    early = daemon.rss_anon()
+            late = daemon.rss_anon()
+        finally:
+            churn.remove()
+        for number in range(3):
+            scrape(daemon, number)
+        print(f"# {scrapes} scrapes, {churn.made} cgroups: RssAnon {early // 1024} KiB after a third,"
+              f" {late // 1024} KiB at the end; {fds_before} descriptors before, {daemon.fds()} after")
+        if late > early + SLACK:
+            raise AssertionError(f"RssAnon grew from {early} to {late} bytes")
+        if daemon.fds() > fds_before + 2:
+            raise AssertionError(f"{fds_before} descriptors before, {daemon.fds()} after")
+
+
+if __name__ == "__main__":
+    support.main(globals())
