@@ -188,8 +188,7 @@ bpf-other: $(PROBES:%.bpf.c=$(BUILD)/%.bpf.other.o)
 format: packages-test
 	$(Q)git ls-files '*.c' '*.h' | xargs -r clang-format -i
 
-golden: packages-test
-	@$(MAKE) --no-print-directory all
+golden: all
 	$(Q)TALLYMAN=$(abspath $(BUILD)/tallyman) tests/e2e/test_golden.py --write
 
 # What is said of options and metrics, from their tables.

@@ -10,6 +10,8 @@ import sys
 
 import support
 
+# An older kernel adds nothing in the formats.
+FIXTURES = {"debian-6.1": ["txt"], "debian-6.12": ["txt", "om", "pb.txt"]}
 GOLDEN = support.ROOT / "tests/golden"
 PROTOBUF = ("application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; "
             "encoding=delimited")
@@ -85,8 +87,9 @@ def outputs(fixture):
     support.equal(openmetrics.headers["Content-Type"],
                   "application/openmetrics-text; version=1.0.0; charset=utf-8")
     support.equal(protobuf.headers["Content-Type"].replace(" ", ""), PROTOBUF.replace(" ", ""))
-    return {f"{fixture}.txt": settle_text(text.text), f"{fixture}.om": settle_text(openmetrics.text),
-            f"{fixture}.pb.txt": settle_protobuf(protobuf.body)}
+    found = {"txt": settle_text(text.text), "om": settle_text(openmetrics.text),
+             "pb.txt": settle_protobuf(protobuf.body)}
+    return {f"{fixture}.{form}": content for form, content in found.items() if form in FIXTURES[fixture]}
 
 
 def check(fixture):
@@ -111,7 +114,7 @@ def test_debian_6_12():
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--write"]:
-        for release in ("debian-6.1", "debian-6.12"):
+        for release in FIXTURES:
             for file, now in outputs(release).items():
                 (GOLDEN / file).write_text(now)
     else:
