@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options, wiring and the event loop; the only file that sees everything. */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
@@ -24,6 +25,7 @@
 
 enum {
 	EXIT_CANNOT_START = 1,
+	CROWD = 8,		 /* replies at once that leave memory behind worth giving back */
 	ROUNDS_AT_ONCE = 8,	 /* of one server, before the others get their turn */
 	STOP_WITHIN_US = 700000, /* replies under way get this long to complete */
 	ACCURACY_US = 1000,
@@ -49,6 +51,7 @@ struct daemon {
 	sd_event *event;
 	struct listener *listeners;
 	size_t n_listeners;
+	unsigned crowd; /* most replies at once since there was none */
 	bool stopping;
 	bool warned_public;
 };
@@ -116,12 +119,27 @@ static unsigned replies_in_flight(const struct daemon *daemon)
 	return n;
 }
 
+/* Buffers of many replies at once are given back to the system when the last one is sent. */
+static void after_crowd(struct daemon *daemon)
+{
+	unsigned now = replies_in_flight(daemon);
+
+	if (now > daemon->crowd)
+		daemon->crowd = now;
+	if (now)
+		return;
+	if (daemon->crowd >= CROWD)
+		(void)malloc_trim(0);
+	daemon->crowd = 0;
+}
+
 static void listener_run(struct listener *listener)
 {
 	int64_t wait_ms = 0;
 
 	for (int i = 0; i < ROUNDS_AT_ONCE && wait_ms == 0; i++)
 		wait_ms = server_run(listener->server);
+	after_crowd(listener->daemon);
 	if (wait_ms == 0)
 		(void)sd_event_source_set_enabled(listener->again, SD_EVENT_ONESHOT);
 	if (wait_ms > 0)

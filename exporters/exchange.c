@@ -10,6 +10,7 @@
 #include "collector/options.h"
 #include "exporters/body.h"
 #include "exporters/compress.h"
+#include "exporters/host_header.h"
 #include "exporters/routes.h"
 #include "exporters/web.h"
 #include "exporters/web_config.h"
@@ -259,6 +260,10 @@ static bool request_is_framed(struct exchange *exchange)
 				   "Content-Length and Transfer-Encoding exclude each other.");
 	else if (exchange->n_hosts > 1)
 		http_reply_problem(reply, request, 400, "There is more than one Host header.");
+	else if (exchange->loopback && !exchange->context->web &&
+		 !host_header_is_ours(request->host))
+		http_reply_problem(reply, request, 421,
+				   "This server is not the one of that name; use localhost.");
 	else if (request->n_parameters >= PARAMETERS_MAX)
 		http_reply_problem(reply, request, 400, "There are too many parameters.");
 	else if (exchange_has_body(exchange))
