@@ -340,6 +340,7 @@ static const struct coder coders[] = {
 	{ "isal_1", run_isal, 1, false },
 	{ "isal_2", run_isal, 2, false },
 	{ "zstd_1", run_zstd, 1, false },
+	{ "zstd_2", run_zstd, 2, false },
 	{ "zstd_3", run_zstd, 3, false },
 	{ "shipped_gzip", run_shipped, CODING_GZIP, true },
 	{ "shipped_zstd", run_shipped, CODING_ZSTD, true },

@@ -253,5 +253,5 @@ int rows_collect(void *state, struct collection *collection, struct family famil
 		if (one && !err)
 			err = one;
 	}
-	return err;
+	return !err && rows->words_full ? -ENOBUFS : err;
 }

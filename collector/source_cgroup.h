@@ -84,6 +84,9 @@ struct rows_table {
  * it first).
  */
 int rows_open(const struct rows_table *table, const struct options *options, void **ret_state);
-/* Adds the samples of all exported workloads. -ETIME, or the first error that is not "no data". */
+/*
+ * Adds the samples of all exported workloads. -ETIME, the first error that is not "no data", or
+ * -ENOBUFS: more devices than are kept, the rest was left out.
+ */
 int rows_collect(void *state, struct collection *collection, struct family families[]);
 void rows_close(void *state);

@@ -109,6 +109,7 @@ struct rows {
 	unsigned n_strings;
 	struct rows_word *words;
 	unsigned n_words;
+	bool words_full; /* some were left out of this collection */
 	uint64_t stamp, group_stamp, generation;
 	uint32_t limits_size;
 	const struct group *last_parent; /* not exported itself; its limits are in parent_limit */

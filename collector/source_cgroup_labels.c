@@ -16,8 +16,12 @@ struct rows_word *rows_word(struct rows *rows, const char *text, size_t length)
 		if (text[i] <= ' ' || text[i] > '~')
 			return NULL;
 	HASH_FIND(hh, rows->words, text, length, word);
-	if (word || rows->n_words >= WORDS_MAX)
+	if (word)
 		return word;
+	if (rows->n_words >= WORDS_MAX) {
+		rows->words_full = true;
+		return NULL;
+	}
 	word = xcalloc(1, sizeof(*word) + length + 1);
 	memcpy(word->text, text, length);
 	word->length = length;
@@ -111,6 +115,7 @@ void rows_begin_labels(struct rows *rows)
 	struct snapshot *snapshot = rows->collection->snapshot;
 
 	rows->generation++;
+	rows->words_full = false;
 	if (rows->n_words >= WORDS_MAX / 2) /* devices came and went for long */
 		forget(rows);
 	for (unsigned i = 0; i < rows->n_shapes; i++) {

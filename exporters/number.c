@@ -80,24 +80,23 @@ char *number_write_fixed(char *to, uint64_t value, unsigned decimals)
 	uint64_t high = split_digits(value / block), low = split_digits(value % block);
 	unsigned __int128 letters = (unsigned __int128)(low | UINT64_C(0x3030303030303030)) << 64 |
 				    (high | UINT64_C(0x3030303030303030));
-	unsigned point = 16 - decimals, last = point - 1;
-	/* The first digit that is not 0, or the last one before the point. */
-	unsigned first = high  ? (unsigned)__builtin_ctzll(high) / 8
-			 : low ? 8 + (unsigned)__builtin_ctzll(low) / 8
-			       : last;
+	unsigned point = 16 - decimals;
+	/* Selected by masks: whether there are more than eight digits no processor can foresee. */
+	uint64_t none_high = -(uint64_t)(high == 0), none_low = -(uint64_t)(low == 0);
+	uint64_t from = high | (low & none_high), to_end = low | (high & none_low);
+	/* The first digit that is not 0, or the one before the point. */
+	unsigned first =
+		(unsigned)(none_high & 8) + (unsigned)__builtin_ctzll(from | 1ULL << 63) / 8;
 
-	first = first < last ? first : last;
+	first = first < point - 1 ? first : point - 1;
 	to = store(to, letters >> 8 * first) + (point - first);
 	if (!decimals)
 		return to;
-	/* Behind the last digit that is not 0; nothing where it stands before the point. */
-	unsigned end = low    ? 16 - (unsigned)__builtin_clzll(low) / 8
-		       : high ? 8 - (unsigned)__builtin_clzll(high) / 8
-			      : 0;
-	if (end <= point)
-		return to;
-	*to++ = '.';
-	return store(to, letters >> 8 * point) + (end - point);
+	/* Behind the last digit that is not 0; where that is a whole one, the point does not count. */
+	unsigned end = 16 - (unsigned)(none_low & 8) - (unsigned)__builtin_clzll(to_end | 1) / 8;
+	*to = '.';
+	store(to + 1, letters >> 8 * point);
+	return to + (end > point ? end - point + 1 : 0);
 }
 
 static char *write_special(char *to, double value)

@@ -192,7 +192,7 @@ int web_yaml_pairs(struct web_yaml *yaml, yaml_node_t *node, struct web_pair **p
 	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
 	     pair < node->data.mapping.pairs.top; pair++) {
 		yaml_node_t *value = node_of(yaml, pair->value);
-		const char *name;
+		const char *name = "";
 		int r = key_text(yaml, node, pair, &name);
 
 		if (r < 0)
