@@ -5,8 +5,11 @@
 #include <stdlib.h>
 
 #include "collector/cleanup.h"
+#include "collector/utf8.h"
 #include "exporters/api/json.h"
 #include "exporters/http.h"
+
+enum { TEXT_MAX = 4096 };
 
 static const char *status_title(unsigned status)
 {
@@ -37,10 +40,11 @@ static const char *status_title(unsigned status)
 	return status < 500 ? "Client Error" : "Server Error";
 }
 
-/* A path or a detail that is not UTF-8 was sent by a client: it is left out, not refused. */
-static json_t *text_or_null(const char *text)
+/* A client may send bytes that are no text: they are replaced, and what is long is cut. */
+static json_t *client_text(const char *text)
 {
-	json_t *json = json_string(text);
+	cleanup_free char *clean = utf8_clean(text, strlen(text), TEXT_MAX, NULL);
+	json_t *json = json_string(clean);
 
 	return json ? json : json_null();
 }
@@ -57,7 +61,7 @@ void http_reply_problem(struct http_reply *reply, const struct http_request *req
 	va_end(args);
 	json_t *json = json_pack("{s:s, s:s, s:i, s:o, s:o}", "type", "about:blank", "title",
 				 status_title(status), "status", (int)status, "detail",
-				 text_or_null(text), "instance", text_or_null(request->path));
+				 client_text(text), "instance", client_text(request->path));
 	reply->status = status;
 	reply->content_type = "application/problem+json";
 	reply->body.length = 0;

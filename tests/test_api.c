@@ -286,6 +286,29 @@ static void bad_parameters(void **state)
 	}
 }
 
+static void what_clients_send_is_no_format(void **state)
+{
+	static const char *const queries[] = {
+		"kind=%s%n",
+		"sort=%s%s%n",
+		"\xff\xfe=1",
+		"fields=\xe2\x82",
+		"%n=%n",
+		/* 63 bytes and a character that is cut in its middle */
+		"sort=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xe2\x82\xac",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(queries); i++) {
+		cleanup_answer struct answer answer = ask(api_workloads, "", queries[i]);
+
+		assert_int_equal(answer.status, 400);
+		assert_non_null(text_of(answer.json, "detail"));
+	}
+	cleanup_answer struct answer cut = ask(api_workloads, "", queries[5]);
+	assert_non_null(strstr(text_of(cut.json, "detail"), "aaa\xef\xbf\xbd"));
+}
+
 static void not_ready_is_said(void **state)
 {
 	struct service service = { .options = &api_options, .unready = not_ready };
@@ -342,6 +365,7 @@ int main(void)
 		cmocka_unit_test(top_of_a_resource),
 		cmocka_unit_test(host_and_sources),
 		cmocka_unit_test(bad_parameters),
+		cmocka_unit_test(what_clients_send_is_no_format),
 		cmocka_unit_test(not_ready_is_said),
 		cmocka_unit_test(page_is_escaped),
 		cmocka_unit_test(nothing_at_all),
