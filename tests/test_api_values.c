@@ -217,6 +217,8 @@ static void html_is_escaped(void **state)
 	assert_html(html_percent, 0.0004, "&lt;0.1%");
 	assert_html(html_percent, 0.25, "25%");
 	assert_html(html_cores, 0.5, "0.50");
+	assert_html(html_cores, 16, "16");
+	assert_html(html_cores, 0.0001, "&lt;0.001");
 	html_count(&out, 1234567);
 	buffer_putc(&out, '\0');
 	assert_string_equal(out.data, "1,234,567");

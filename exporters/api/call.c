@@ -177,7 +177,8 @@ void api_reply_tagged(const struct http_request *request, struct http_reply *rep
 		      const char *type)
 {
 	unsigned char digest[SHA256_BYTES] = { 0 };
-	char etag[2 * ETAG_BYTES + 3] = "\"";
+	char etag[sizeof("W/\"\"") + 2 * ETAG_BYTES] = "W/\"";
+	char *tag = etag + 2; /* weak: the compressed form has the same one */
 
 	reply->status = 200;
 	reply->content_type = type;
@@ -185,11 +186,11 @@ void api_reply_tagged(const struct http_request *request, struct http_reply *rep
 	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, reply->body.data, reply->body.length, digest))
 		return; /* no tag, no harm */
 	for (size_t i = 0; i < ETAG_BYTES; i++)
-		snprintf(etag + 1 + 2 * i, 3, "%02x", digest[i]);
-	etag[2 * ETAG_BYTES + 1] = '"';
+		snprintf(tag + 1 + 2 * i, 3, "%02x", digest[i]);
+	tag[2 * ETAG_BYTES + 1] = '"';
 	http_reply_header(reply, "ETag", etag);
 	http_reply_header(reply, "Cache-Control", "no-cache");
-	if (etag_matches(request->if_none_match, etag)) {
+	if (etag_matches(request->if_none_match, tag)) {
 		reply->status = 304;
 		reply->body.length = 0;
 	}

@@ -53,7 +53,7 @@ json_t *api_interval(const struct api_call *call);
 /* Answers 200 with a document. Steals the reference. */
 void api_reply_json(struct api_call *call, json_t *json);
 /*
- * Answers bytes with a strong ETag made of them, or 304 when the client has them. `type` is static;
+ * Answers bytes with an ETag made of them, or 304 when the client has them. `type` is static;
  * what stands in reply->body is sent.
  */
 void api_reply_tagged(const struct http_request *request, struct http_reply *reply,

@@ -65,14 +65,12 @@ void html_bytes(struct buffer *out, double bytes)
 
 void html_cores(struct buffer *out, double cores)
 {
+	int digits = cores == floor(cores) ? 0 : cores < 0.1 ? 3 : cores < 10 ? 2 : 1;
+
 	if (cores > 0 && cores < 0.001)
 		buffer_puts(out, "&lt;0.001");
 	else
-		buffer_printf(out, "%.*f",
-			      cores < 0.1 && cores > 0 ? 3
-			      : cores < 10	       ? 2
-						       : 1,
-			      cores);
+		buffer_printf(out, "%.*f", digits, cores);
 }
 
 void html_percent(struct buffer *out, double ratio)

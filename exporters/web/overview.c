@@ -19,8 +19,8 @@ static struct quantity host_usage(const struct api_call *call, enum field_id fie
 	const struct snapshot *snapshot = call->snapshot;
 	struct quantity sum = { 0 };
 
-	if (!snapshot->n_workloads)
-		return sum;
+	if (!snapshot->n_workloads || snapshot->workloads[0].kind != KIND_HOST)
+		return sum; /* the filters leave the root out */
 	sum = values_get(&call->values, &snapshot->workloads[0], field);
 	if (sum.kind != QUANTITY_NONE)
 		return sum;

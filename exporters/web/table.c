@@ -207,9 +207,9 @@ static void write_notes(const struct api_call *call, const struct page_view *vie
 	else
 		buffer_printf(out, "<a href=\"/?sort=%s\">Leave slices and pods out</a>. ",
 			      sorts[view->sort].name);
-	if (call->values.interval_s > 0)
+	if (n && call->values.interval_s > 0)
 		buffer_printf(out, "CPU over the last %.0f&nbsp;s.", call->values.interval_s);
-	else
+	else if (n)
 		buffer_puts(out, "CPU needs two readings: it appears with the next one.");
 	buffer_puts(out, "</p>\n");
 }

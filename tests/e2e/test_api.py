@@ -374,6 +374,8 @@ def test_statuses():
         for accept in ("application/json", "*/*", "application/*;q=0.1", "text/html, */*;q=0.1", "",
                        "APPLICATION/JSON", "application/json; charset=utf-8"):
             ask(daemon, "/api/v1/workloads", 200, {"Accept": accept})
+        for length in ("1", "100000000"):
+            ask(daemon, "/api/v1/workloads", 413, {"Content-Length": length})
         response = daemon.get("/api/v1/workloads", method="HEAD")
         equal((response.status, response.body), (200, b""))
 
@@ -382,13 +384,16 @@ def test_tags():
     with fixture_daemon() as daemon:
         for path in ("/api/v1/build", "/api/v1/openapi.json", "/api/v1/machine", "/static/style.css"):
             tag = daemon.get(path).headers["ETag"]
-            require(re.fullmatch(r'"[0-9a-f]{24}"', tag), f"{path}: {tag}")
-            for given in (tag, f'"other", {tag}', f"W/{tag}", "*"):
+            require(re.fullmatch(r'W/"[0-9a-f]{24}"', tag), f"{path}: {tag}")
+            for given in (tag, f'"other", {tag}', tag.removeprefix("W/"), "*"):
                 response = daemon.get(path, {"If-None-Match": given})
                 equal((response.status, response.body), (304, b""), f"{path} {given}")
                 equal(response.headers["ETag"], tag)
             equal(daemon.get(path, {"If-None-Match": '"other"'}).status, 200, path)
         equal(daemon.get("/api/v1/workloads").headers["ETag"], None)
+        packed = daemon.get("/api/v1/openapi.json", {"Accept-Encoding": "gzip"})
+        equal(packed.headers["Content-Encoding"], "gzip")
+        equal(json.loads(packed.text), DESCRIPTION)
 
 
 def test_rates_need_two_readings():
