@@ -395,14 +395,17 @@ static bool working_set(const struct rows_input *input, uint64_t *ret_value)
 	return true;
 }
 
-/* A limit of cAdvisor's spec, whose 0 stands for "unlimited"; absent here unless asked for. */
+/*
+ * A limit of cAdvisor's spec, whose 0 stands for "unlimited"; absent here unless asked for. The root's
+ * is the machine's, where the controller is on v2 (the root has memory.stat).
+ */
 static bool spec_limit(const struct rows_input *input, uint64_t machine, uint64_t *ret_value)
 {
 	const struct rows_number *limit = &input->numbers[OWN];
 
 	if (input->is_root) {
 		*ret_value = machine;
-		return machine > 0;
+		return machine > 0 && input->numbers[ANON].state == NUMBER_VALUE;
 	}
 	if (limit->state == NUMBER_ABSENT)
 		return false;
@@ -448,8 +451,16 @@ static const struct rows_derived derived[] = {
 			   { "memory.stat", NULL, "inactive_file" } },
 		.value = working_set,
 	},
-	{ .rule = RULE_LIMIT, .value = memory_limit },
-	{ .rule = RULE_SWAP_LIMIT, .value = swap_limit },
+	{
+		.rule = RULE_LIMIT,
+		.needs = { { "memory.stat", NULL, "anon" } },
+		.value = memory_limit,
+	},
+	{
+		.rule = RULE_SWAP_LIMIT,
+		.needs = { { "memory.stat", NULL, "anon" } },
+		.value = swap_limit,
+	},
 	{ .rule = RULE_RESERVATION, .value = reservation },
 	{ .rule = RULE_TIGHTEST, .tightest = true, .value = own_limit },
 };

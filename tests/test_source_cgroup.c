@@ -361,6 +361,53 @@ static void optional_rows(void **state)
 	assert_int_equal(snapshot_family(scene->snapshot, names[1])->n_samples, 1);
 }
 
+/* A machine limits the root's memory only where the controller is on v2. */
+static void limits_of_the_root(void **state)
+{
+	struct scene *scene = *state;
+	const char *limit = "container_spec_memory_limit_bytes";
+
+	tree_write(scene->tree, "proc/meminfo", "MemTotal:        1000 kB\nSwapTotal: 10 kB\n");
+	scene_collect(scene);
+	expect_absent(scene, limit, "/", "");
+	scene_close(scene);
+	tree_write(scene->tree, "cgroup/memory.stat", "anon 1\nfile 2\n");
+	scene_collect(scene);
+	expect_sample(scene, limit, "/", "", 1024000);
+	expect_sample(scene, "container_spec_memory_swap_limit_bytes", "/", "", 10240);
+	expect_absent(scene, EFFECTIVE, "/", "");
+	expect_absent(scene, limit, AT_SLICE, "");
+}
+
+/* The engine itself minds the deadline. */
+static void deadline(void **state)
+{
+	struct scene *scene = *state;
+	struct collection collection = { .options = &scene->options };
+	const struct source *source = NULL;
+	const char *reason;
+	void *opened;
+
+	scene_collect(scene);
+	for (size_t i = 0; i < n_sources; i++)
+		if (streq(sources[i]->name, "pids"))
+			source = sources[i];
+	assert_non_null(source);
+	collection.hierarchy = collector_hierarchy(scene->collector);
+	collection.snapshot = snapshot_new();
+	assert_int_equal(source->open(&scene->options, &opened, &reason), 0);
+	struct family *families = xcalloc(source->n_metrics, sizeof(*families));
+	for (size_t i = 0; i < source->n_metrics; i++)
+		families[i].metric = &source->metrics[i];
+	collection.snapshot->n_workloads = scene->snapshot->n_workloads;
+	assert_int_equal(source->collect(opened, &collection, families), 0);
+	collection.deadline_ns = 1;
+	assert_int_equal(source->collect(opened, &collection, families), -ETIME);
+	source->close(opened);
+	free(families);
+	snapshot_unref(collection.snapshot);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -381,6 +428,8 @@ int main(void)
 		CASE(limits_of_hidden_ancestors),
 		CASE(sentinels),
 		CASE(optional_rows),
+		CASE(limits_of_the_root),
+		CASE(deadline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
