@@ -64,14 +64,14 @@ class Daemon:
              "--web.min-scrape-interval=0s", *flags])
         self.proc = pathlib.Path(f"/proc/{self.process.pid}")
         for _ in range(200):
+            time.sleep(0.05)
+            if self.process.poll() is not None:
+                raise RuntimeError("the exporter did not start")
             try:
                 if self.get("/-/ready")[0] == 200:
                     return
             except OSError:
                 pass
-            if self.process.poll() is not None:
-                raise RuntimeError("the exporter did not start")
-            time.sleep(0.05)
         raise RuntimeError("the exporter is not ready after 10 s")
 
     def get(self, path="/metrics", coding="identity"):
