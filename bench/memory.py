@@ -13,7 +13,7 @@ from bench.support.daemon import (FULL, Daemon, Workloads, figure, has_flag,
 WORKLOADS = 1000
 MIB = 1024 * 1024
 STARTS = 3
-CHURN_GROUPS, CHURN_EACH = 100, 3
+CHURN_GROUPS, CHURN_EACH = 40, 10
 CHURN_SCRAPES = 10000 if FULL else 1000
 IDLE_S = 30
 
@@ -69,7 +69,7 @@ def idle(flags):
 
 
 def growth():
-    """Scrapes while groups come and go; the first tenth fills what is allocated once."""
+    """Scrapes while groups come and go. The first tenth fills what is allocated once."""
     anon = []
     with Workloads(CHURN_GROUPS) as groups, Daemon(f"--path.cgroupfs={groups.path}") as daemon:
         for i in range(CHURN_SCRAPES):
@@ -83,8 +83,9 @@ def growth():
     note(f"growth: {CHURN_SCRAPES} scrapes, {CHURN_EACH} of {CHURN_GROUPS} groups replaced before "
          f"each: RssAnon from {anon[0] // 1024} to {anon[-1] // 1024} KiB, "
          f"{min(anon) // 1024} to {max(anon) // 1024} KiB")
-    figure("memory/growth", slope(anon), "bytes/scrape", 32 if FULL else 256,
-           runs=CHURN_SCRAPES, method="slope of RssAnon after the first tenth")
+    figure("memory/growth", slope(anon) / CHURN_EACH, "bytes/group", 8 if FULL else 64,
+           runs=CHURN_SCRAPES, method="slope of RssAnon after the first tenth, for each group that "
+           "came and went: less than the smallest allocation")
     figure("memory/growth_fds", abs(fds), "fds", 0, runs=CHURN_SCRAPES,
            method="difference of open descriptors over the same scrapes")
 
