@@ -23,7 +23,7 @@ void api_targets(const struct service *service, const struct http_request *reque
 	json_t *targets = json_array();
 	if (self)
 		json_array_append_new(targets, json_text(self));
-	api_reply_json(&call, json_pack("[{s:o, s:{s:s, s:s}}]", "targets", targets, "labels",
-					"__metrics_path__", options->web_telemetry_path,
+	api_reply_json(&call, json_pack("[{s:o, s:{s:o, s:s}}]", "targets", targets, "labels",
+					"__metrics_path__", json_text(options->web_telemetry_path),
 					"__meta_tallyman_version", tallyman_version.version));
 }

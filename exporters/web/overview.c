@@ -51,7 +51,8 @@ static void write_figure(struct buffer *out, const char *title, struct quantity 
 		buffer_puts(out, " <span>of ");
 		write(out, total);
 		buffer_puts(out, "</span>");
-		html_bar(out, quantity_real(usage, 0) / total);
+		if (usage.kind != QUANTITY_NONE)
+			html_bar(out, quantity_real(usage, 0) / total);
 	}
 	buffer_puts(out, "</dd></div>\n");
 }

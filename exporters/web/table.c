@@ -13,9 +13,9 @@ static const struct column {
 	const char *name, *title;
 	enum field_id field, otherwise;
 } sorts[] = {
-	[SORT_MEMORY] = { "memory", "Memory", FIELD_MEMORY_USAGE, FIELD_MEMORY_USAGE },
+	[SORT_MEMORY] = { "memory", "Memory", FIELD_MEMORY_USAGE, FIELD_CPU_USAGE },
 	[SORT_CPU] = { "cpu", "CPU, cores", FIELD_CPU_RATE, FIELD_CPU_USAGE },
-	[SORT_PIDS] = { "pids", "Tasks", FIELD_PIDS_CURRENT, FIELD_PIDS_CURRENT },
+	[SORT_PIDS] = { "pids", "Tasks", FIELD_PIDS_CURRENT, FIELD_CPU_USAGE },
 };
 
 struct row {
