@@ -27,12 +27,13 @@ static void host_open(struct host *host)
 
 static struct group *find(const struct host *host, const char *path)
 {
-	assert_non_null(host->hierarchy);
-	for_each_group(group, host->hierarchy)
-		if (streq(group->path, path))
-			return group;
-	fail();
-	return NULL;
+	struct group *found = NULL;
+
+	for (size_t i = 0; host->hierarchy && i < host->hierarchy->n_groups; i++)
+		if (streq(host->hierarchy->groups[i]->path, path))
+			found = host->hierarchy->groups[i];
+	assert_non_null(found);
+	return found;
 }
 
 static void host_close(struct host *host)
