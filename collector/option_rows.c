@@ -253,11 +253,11 @@ static const struct option_row static_rows[] = {
 	  .type = OPTION_SECONDS,
 	  .offset = AT(filesystem_interval_s),
 	  .value = "5m",
-	  .min = 1,
+	  .min = 0,
 	  .max = 604800,
 	  .placeholder = "DURATION",
 	  .group = metrics,
-	  .help = "Time between two measurements of one writable layer's size." },
+	  .help = "Time between two measurements of one writable layer's size; 0 measures none." },
 
 	{ .name = "log.level",
 	  .type = OPTION_CHOICE,

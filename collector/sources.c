@@ -21,6 +21,7 @@ extern const struct source source_rdma;
 extern const struct source source_cgroup;
 extern const struct source source_process;
 extern const struct source source_network;
+extern const struct source source_filesystem;
 extern const struct source source_machine;
 extern const struct source source_self;
 extern const struct source source_exporter;
@@ -40,6 +41,7 @@ const struct source *const sources[] = {
 	&source_cgroup,
 	&source_process,
 	&source_network,
+	&source_filesystem,
 	&source_machine,
 
 	/* These tell of the others and come last. */

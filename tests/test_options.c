@@ -208,7 +208,7 @@ static const struct {
 	  "--web.min-scrape-interval: \"2h\" is not between 0s and 1h" },
 	{ "--filesystem.interval=1s500ms",
 	  "--filesystem.interval: \"1s500ms\" is not a whole number of seconds" },
-	{ "--filesystem.interval=0", "--filesystem.interval: \"0\" is not between 1s and 1w" },
+	{ "--filesystem.interval=2w", "--filesystem.interval: \"2w\" is not between 0s and 1w" },
 	{ "--log.level=loud", "--log.level: \"loud\" is not one of error, warn, info, debug" },
 	{ "--log.format=xml", "--log.format: \"xml\" is not one of logfmt, json" },
 	{ "--web.listen-address=10061", "--web.listen-address: \"10061\" has no port; write "

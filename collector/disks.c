@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/disks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "collector/buffer.h"
+#include "collector/cleanup.h"
+#include "collector/layer.h"
+#include "collector/memory.h"
+#include "collector/mountinfo.h"
+#include "collector/options.h"
+#include "collector/procfs.h"
+#include "collector/utf8.h"
+
+enum { MOUNTINFO_MAX = 64 * 1024 * 1024, LABEL_MAX = 1024 };
+
+static bool starts_with_any(const char *s, const char *const *prefixes)
+{
+	for (; *prefixes; prefixes++)
+		if (strncmp(s, *prefixes, strlen(*prefixes)) == 0)
+			return true;
+	return false;
+}
+
+static bool is_local(const struct mount *mount)
+{
+	static const char *const types[] = { "xfs",   "btrfs", "zfs",	   "f2fs",  "vfat",
+					     "exfat", "jfs",   "bcachefs", "tmpfs", NULL };
+
+	if (strncmp(mount->type, "ext", 3) == 0 && mount->type[3] >= '2' && mount->type[3] <= '4')
+		return true;
+	for (size_t i = 0; types[i]; i++)
+		if (streq(mount->type, types[i]))
+			return true;
+	/* A host that runs from an image has an overlay for its root. */
+	return streq(mount->type, "overlay") && streq(mount->point, "/");
+}
+
+/* Where another machine, or a process, may never answer: nothing below is looked up. */
+static bool may_block(const char *type)
+{
+	static const char *const types[] = { "nfs",    "cifs", "smb",	 "fuse",     "ceph",
+					     "9p",     "afs",  "autofs", "gluster",  "lustre",
+					     "beegfs", "coda", "ncp",	 "virtiofs", NULL };
+
+	return starts_with_any(type, types);
+}
+
+/* Mounts that runtimes make for each container: they belong to it, and are many. */
+static bool is_of_container(const char *point)
+{
+	static const char *const prefixes[] = { "/var/lib/docker/",	"/var/lib/containers/",
+						"/var/lib/containerd/", "/var/lib/kubelet/",
+						"/run/containerd/",	"/run/docker/",
+						"/run/credentials/",	NULL };
+
+	return starts_with_any(point, prefixes);
+}
+
+static bool is_below(const char *path, const char *point)
+{
+	size_t length = strlen(point);
+
+	return length > 1 && strncmp(path, point, length) == 0 && path[length] == '/';
+}
+
+static void free_items(struct disks *disks)
+{
+	for (size_t i = 0; i < disks->n; i++) {
+		free(disks->items[i].device);
+		free(disks->items[i].point);
+	}
+	free(disks->items);
+	disks->items = NULL;
+	disks->n = 0;
+}
+
+static char *disk_label(const struct mount *mount)
+{
+	const char *label = mount->source;
+
+	if (streq(mount->type, "tmpfs"))
+		label = mount->point;
+	return utf8_clean(label, strlen(label), LABEL_MAX, NULL);
+}
+
+/*
+ * One series per device: of bind mounts and subvolumes the first stands for all. Of several mounts on
+ * one point the last is the one to be seen.
+ */
+static void add_disk(struct disks *disks, const struct mount *mount)
+{
+	cleanup_free char *device = disk_label(mount);
+
+	for (size_t i = 0; i < disks->n; i++) {
+		struct disk *disk = &disks->items[i];
+
+		if (!streq(disk->device, device))
+			continue;
+		if (streq(disk->point, mount->point)) {
+			disk->major = mount->major;
+			disk->minor = mount->minor;
+		}
+		return;
+	}
+	if (disks->n == DISKS_MAX) {
+		disks->dropped++;
+		return;
+	}
+	disks->items = xreallocarray(disks->items, disks->n + 1, sizeof(*disks->items));
+	disks->items[disks->n++] = (struct disk){
+		.major = mount->major,
+		.minor = mount->minor,
+		.device = device,
+		.point = xstrdup(mount->point),
+		.is_btrfs = streq(mount->type, "btrfs"),
+	};
+	device = NULL;
+}
+
+static void drop_below(struct disks *disks, const char *point)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < disks->n; i++) {
+		struct disk *disk = &disks->items[i];
+
+		if (!is_below(disk->point, point)) {
+			disks->items[kept++] = *disk;
+			continue;
+		}
+		free(disk->device);
+		free(disk->point);
+	}
+	disks->n = kept;
+}
+
+static int read_mountinfo(struct disks *disks, struct buffer *text)
+{
+	int err = file_read_at(disks->procfs, "1/mountinfo", MOUNTINFO_MAX, text);
+
+	if (err < 0)
+		err = file_read_at(disks->procfs, "self/mountinfo", MOUNTINFO_MAX, text);
+	return err;
+}
+
+int disks_refresh(struct disks *disks)
+{
+	cleanup(buffer_free) struct buffer text = { 0 };
+	cleanup_free char *copy = NULL;
+	struct pollfd changed = { .fd = disks->watch, .events = POLLPRI };
+	struct mount mount;
+
+	if (disks->known && disks->watch >= 0 &&
+	    (poll(&changed, 1, 0) <= 0 || !(changed.revents & (POLLPRI | POLLERR))))
+		return 0;
+	int err = read_mountinfo(disks, &text);
+	if (err < 0)
+		return err;
+	copy = xstrdup(text.data);
+	free_items(disks);
+	for (char *at = text.data; mountinfo_next(&at, &mount);)
+		if (is_local(&mount) && !is_of_container(mount.point))
+			add_disk(disks, &mount);
+	for (char *at = copy; mountinfo_next(&at, &mount);)
+		if (may_block(mount.type))
+			drop_below(disks, mount.point);
+	disks->known = true;
+	return 0;
+}
+
+int disks_open(const struct options *options, struct disks *ret, const char **ret_reason)
+{
+	struct disks disks = { .rootfs = -1 };
+	int err = procfs_open(options, &disks.procfs, ret_reason);
+
+	if (err < 0)
+		return err;
+	disks.rootfs = open(options->path_rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (disks.rootfs < 0) {
+		err = -errno;
+		close(disks.procfs);
+		*ret_reason = "the root file system cannot be opened";
+		return err;
+	}
+	disks.watch = openat(disks.procfs, "1/mountinfo", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	*ret = disks;
+	return 0;
+}
+
+void disks_close(struct disks *disks)
+{
+	free_items(disks);
+	close(disks->procfs);
+	close(disks->rootfs);
+	cleanup_close_fn(&disks->watch);
+}
+
+int disk_stat(const struct disks *disks, const struct disk *disk, struct statvfs *ret)
+{
+	cleanup_close int fd = layer_open(disks->rootfs, disk->point, O_PATH);
+	struct statvfs fs;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || fstatvfs(fd, &fs) < 0)
+		return -errno;
+	if (!disk->is_btrfs && st.st_dev != makedev(disk->major, disk->minor))
+		return -ESTALE;
+	*ret = fs;
+	return 0;
+}
+
+char *disks_device(const struct disks *disks, unsigned major, unsigned minor)
+{
+	for (size_t i = 0; i < disks->n; i++)
+		if (disks->items[i].major == major && disks->items[i].minor == minor)
+			return xstrdup(disks->items[i].device);
+	return xasprintf("%u:%u", major, minor);
+}
