@@ -188,8 +188,9 @@ bpf-other: $(PROBES:%.bpf.c=$(BUILD)/%.bpf.other.o)
 format: packages-test
 	$(Q)git ls-files '*.c' '*.h' | xargs -r clang-format -i
 
-golden: all
+golden: all $(BUILD)/tests/test_prometheus
 	$(Q)TALLYMAN=$(abspath $(BUILD)/tallyman) tests/e2e/test_golden.py --write
+	$(Q)UPDATE_GOLDEN=1 $(BUILD)/tests/test_prometheus
 
 # What is said of options and metrics, from their tables.
 .PHONY: docs

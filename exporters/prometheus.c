@@ -20,7 +20,7 @@ enum { PIECE_BYTES = 60 * 1024 };
 
 /* What the current family's lines are made of. */
 struct line {
-	struct text name; /* up to and with the `{` where labels always follow */
+	struct text name, bucket;	      /* of the series; `bucket` in histograms alone */
 	struct text leads[METRIC_LABELS_MAX]; /* what stands before each own label's value */
 	struct text le_lead;
 	size_t n_labels;
@@ -146,8 +146,13 @@ static void family_begin(struct rendering *r, const struct family *family, struc
 	};
 	for (size_t i = 0; i < line->n_labels; i++)
 		line->leads[i] = lead_make(r, metric->labels[i], first && !i);
-	if (metric->type == METRIC_HISTOGRAM)
-		line->le_lead = lead_make(r, "le", first && !line->n_labels);
+	if (metric->value != VALUE_HISTOGRAM)
+		return;
+	line->le_lead = lead_make(r, "le", first && !line->n_labels);
+	r->head.length = 0;
+	buffer_puts(&r->head, metric->name);
+	buffer_puts(&r->head, "_bucket");
+	line->bucket = text_keep(&r->texts, r->head.data, r->head.length);
 }
 
 /* Room that a row's own labels need at most. */
@@ -275,12 +280,16 @@ static void bucket_write(const struct rendering *r, const struct histogram *hist
 	const int *bounds = histogram->bounds;
 	int schema = histogram->schema;
 
-	text_append(out, line->name);
-	buffer_puts(out, "_bucket");
-	buffer_append(out, r->head.data, r->head.length);
-	text_append(out, line->le_lead);
-	text_append(out, r->bounds.le[i]);
-	integer_append(out, true, cumulative, 0);
+	struct text le = r->bounds.le[i];
+	char *start =
+		buffer_reserve(out, line->bucket.length + r->head.length + line->le_lead.length +
+					    le.length + TEXT_ROOM + VALUE_ROOM);
+	char *to = text_copy(start, line->bucket);
+
+	memcpy(to, r->head.data, r->head.length);
+	to = text_copy(to + r->head.length, line->le_lead);
+	to = integer_write(text_copy(to, le), true, cumulative, 0);
+	out->length += (size_t)(to - start);
 	if (!r->openmetrics || !histogram->n_exemplars)
 		return;
 	double above = i ? histogram_bound(schema, bounds[i - 1]) : -INFINITY;
