@@ -6,6 +6,7 @@
  *   replace N  ends N groups and makes as many new ones
  */
 #include <err.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ int main(int argc, char **argv)
 
 	if (!n)
 		errx(1, "usage: workloads NUMBER");
+	signal(SIGINT, SIG_IGN); /* Ctrl-C ends the reader of our output, and then our input */
 	struct groups *groups = groups_new();
 	groups_grow(groups, n);
 	puts(groups->path);
