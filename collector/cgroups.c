@@ -70,6 +70,8 @@ static struct group *group_new(struct hierarchy *hierarchy, struct group *parent
 	group->parent = parent;
 	group->name = xstrdup(name);
 	group->dirfd = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(group->kept); i++)
+		group->kept[i] = -1;
 	if (parent) {
 		group->depth = parent->depth + 1;
 		group->path = xasprintf("%s/%s", parent->parent ? parent->path : "", name);

@@ -17,6 +17,7 @@ struct workload;
 
 enum {
 	HIERARCHY_FILES_MAX = 128, /* files that sources may ask for, by number */
+	HIERARCHY_KEPT_MAX = 6,	   /* of those, files that are kept open */
 	HIERARCHY_GROUPS_MAX =
 		100000,		    /* groups in one walk; a container can make children at will */
 	HIERARCHY_PATH_MAX = 16384, /* bytes of a path; kernfs itself sets no limit */
@@ -29,8 +30,8 @@ struct group {
 	char *name;	      /* last component, raw bytes; "" for the root */
 	char *path;	      /* from the root, raw bytes, leading '/'; "/" for the root */
 	unsigned depth;
-	int dirfd; /* -1: none left, or vanished */
-	int *kept; /* descriptors of kept files, by file number; NULL before the first */
+	int dirfd;		      /* -1: none left, or vanished */
+	int kept[HIERARCHY_KEPT_MAX]; /* descriptors of kept files, by place; -1: none */
 	uint64_t absent[HIERARCHY_FILES_MAX / 64]; /* files that were not there when last asked */
 	uint64_t absent_since_ns;		   /* 0: forget what was absent in the next walk */
 	char *controllers; /* its cgroup.subtree_control when last looked at; or NULL */
@@ -54,7 +55,7 @@ struct hierarchy {
 	size_t n_groups, groups_size;
 	uint64_t walks;
 	const char *files[HIERARCHY_FILES_MAX]; /* names by number */
-	bool keep[HIERARCHY_FILES_MAX];
+	uint8_t place[HIERARCHY_FILES_MAX]; /* in group->kept, plus 1; 0: opened for each reading */
 	unsigned n_files;
 	size_t open_dirs, dir_budget; /* directory descriptors */
 	size_t open_fds, fd_budget;   /* kept file descriptors */

@@ -25,7 +25,7 @@ enum {
  * memory: 30 MB for 1,000 workloads is what an operator would still not mind, and memory.current as a
  * seventh would make them 33.
  */
-static const char *const kept_files[] = {
+static const char *const kept_files[HIERARCHY_KEPT_MAX] = {
 	"cpu.stat", "memory.stat", "io.stat", "cpu.pressure", "memory.pressure", "io.pressure",
 };
 
@@ -39,7 +39,7 @@ unsigned hierarchy_file(struct hierarchy *hierarchy, const char *name)
 	hierarchy->files[file] = name;
 	for (size_t i = 0; i < ARRAY_SIZE(kept_files); i++)
 		if (streq(name, kept_files[i]))
-			hierarchy->keep[file] = true;
+			hierarchy->place[file] = (uint8_t)(i + 1);
 	return file;
 }
 
@@ -50,16 +50,13 @@ size_t hierarchy_fd_memory(const struct hierarchy *hierarchy)
 
 static void close_kept(struct hierarchy *hierarchy, struct group *group)
 {
-	if (!group->kept)
-		return;
-	for (unsigned i = 0; i < HIERARCHY_FILES_MAX; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(group->kept); i++) {
 		if (group->kept[i] >= 0) {
 			close(group->kept[i]);
+			group->kept[i] = -1;
 			hierarchy->open_fds--;
 		}
 	}
-	free(group->kept);
-	group->kept = NULL;
 }
 
 static void close_directory(struct hierarchy *hierarchy, struct group *group)
@@ -176,17 +173,6 @@ static ssize_t read_all(struct hierarchy *hierarchy, int fd)
 	return (ssize_t)length;
 }
 
-static void keep(struct hierarchy *hierarchy, struct group *group, unsigned file, int fd)
-{
-	if (!group->kept) {
-		group->kept = xcalloc(HIERARCHY_FILES_MAX, sizeof(int));
-		for (unsigned i = 0; i < HIERARCHY_FILES_MAX; i++)
-			group->kept[i] = -1;
-	}
-	group->kept[file] = fd;
-	hierarchy->open_fds++;
-}
-
 static int open_once(struct hierarchy *hierarchy, struct group *group, unsigned file)
 {
 	bool own = false;
@@ -212,10 +198,12 @@ static int open_file(struct hierarchy *hierarchy, struct group *group, unsigned 
 	}
 	if (fd < 0)
 		return fd;
-	*ret_close = !hierarchy->keep[file] || !group->workload ||
+	*ret_close = !hierarchy->place[file] || !group->workload ||
 		     hierarchy->open_fds >= hierarchy->fd_budget;
-	if (!*ret_close)
-		keep(hierarchy, group, file, fd);
+	if (!*ret_close) {
+		group->kept[hierarchy->place[file] - 1] = fd;
+		hierarchy->open_fds++;
+	}
 	return fd;
 }
 
@@ -223,7 +211,7 @@ ssize_t group_read(struct hierarchy *hierarchy, struct group *group, unsigned fi
 		   const char **ret_text)
 {
 	uint64_t *absent = &group->absent[file / 64], bit = UINT64_C(1) << (file % 64);
-	int fd = group->kept ? group->kept[file] : -1;
+	int fd = hierarchy->place[file] ? group->kept[hierarchy->place[file] - 1] : -1;
 	bool transient = false;
 
 	if (*absent & bit)
