@@ -21,6 +21,8 @@ extern const struct source source_rdma;
 extern const struct source source_cgroup;
 extern const struct source source_process;
 extern const struct source source_network;
+extern const struct source source_tcp;
+extern const struct source source_udp;
 extern const struct source source_filesystem;
 extern const struct source source_machine;
 extern const struct source source_self;
@@ -41,6 +43,8 @@ const struct source *const sources[] = {
 	&source_cgroup,
 	&source_process,
 	&source_network,
+	&source_tcp,
+	&source_udp,
 	&source_filesystem,
 	&source_machine,
 
