@@ -10,7 +10,9 @@
 
 #include "collector/buffer.h"
 #include "collector/cleanup.h"
+#include "collector/memory.h"
 #include "collector/options.h"
+#include "collector/source.h"
 
 static char *says(const char *flag)
 {
@@ -106,11 +108,35 @@ static void test_example_is_defaults(void **state)
 	unlink(path);
 }
 
+/* Each source has a bit and a switch, and each optional metric can be asked for. */
+static void test_real_sources(void **state)
+{
+	(void)state;
+	assert_in_range(n_sources, 1, 64);
+	for (size_t i = 0; i < n_sources; i++) {
+		cleanup_free char *off = xasprintf("--no-collector.%s", sources[i]->name);
+
+		for (size_t j = 0; j < sources[i]->n_metrics; j++) {
+			const char *name = sources[i]->metrics[j].name;
+			cleanup_free char *enable = xasprintf("--metrics.enable=%s", name);
+			char *argv[] = { (char *)"tallyman", off, enable, NULL }, *error = NULL;
+			struct options options;
+
+			if (options_read(&options, 3, argv, &error) != OPTIONS_RUN)
+				fail_msg("%s", error);
+			assert_int_equal(options.sources_enabled >> i & 1, 0);
+			assert_true(options_metric_enabled(&options, name));
+			options_free(&options);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_example_is_defaults),
+		cmocka_unit_test(test_real_sources),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
