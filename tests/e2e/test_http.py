@@ -179,7 +179,7 @@ def test_hundred_scrapes_at_once():
 def test_too_many_requests():
     """Those that do not read hold their places; everyone else is told, and health is answered."""
     with web.directory() as where, contextlib.ExitStack() as stack:
-        daemon = stack.enter_context(support.Daemon(*web.big_host(where), "--web.max-requests=3",
+        daemon = stack.enter_context(support.Daemon(*web.big_host(where, 1200), "--web.max-requests=3",
                                                      "--web.min-scrape-interval=1s"))
         for _ in range(3):
             connection = stack.enter_context(socket.socket())
