@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options, wiring and the event loop; the only file that sees everything. */
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
@@ -11,6 +10,7 @@
 #include "collector/cleanup.h"
 #include "collector/collect.h"
 #include "collector/log.h"
+#include "collector/main_listen.h"
 #include "collector/memory.h"
 #include "collector/options.h"
 #include "collector/process.h"
@@ -19,24 +19,11 @@
 #include "collector/worker.h"
 #include "exporters/api/history.h"
 #include "exporters/http.h"
-#include "exporters/listen.h"
-#include "exporters/server.h"
 #include "exporters/web.h"
 
 enum {
 	EXIT_CANNOT_START = 1,
-	CROWD = 8,		 /* replies at once that leave memory behind worth giving back */
-	ROUNDS_AT_ONCE = 8,	 /* of one server, before the others get their turn */
 	STOP_WITHIN_US = 700000, /* replies under way get this long to complete */
-	ACCURACY_US = 1000,
-};
-
-struct daemon;
-
-struct listener {
-	struct daemon *daemon;
-	struct server *server;
-	sd_event_source *readable, *timer, *again;
 };
 
 struct daemon {
@@ -49,11 +36,8 @@ struct daemon {
 	struct worker *worker; /* for passwords; NULL without --web.config.file */
 	struct web *web;       /* NULL without --web.config.file */
 	sd_event *event;
-	struct listener *listeners;
-	size_t n_listeners;
-	unsigned crowd; /* most replies at once since there was none */
+	struct listeners *listeners;
 	bool stopping;
-	bool warned_public;
 };
 
 static double unix_time_s(void)
@@ -110,70 +94,6 @@ static const char *service_unready(void *context)
 
 /* ---- The loop ---- */
 
-static unsigned replies_in_flight(const struct daemon *daemon)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < daemon->n_listeners; i++)
-		n += server_in_flight(daemon->listeners[i].server);
-	return n;
-}
-
-/* Buffers of many replies at once are given back to the system when the last one is sent. */
-static void after_crowd(struct daemon *daemon)
-{
-	unsigned now = replies_in_flight(daemon);
-
-	if (now > daemon->crowd)
-		daemon->crowd = now;
-	if (now)
-		return;
-	if (daemon->crowd >= CROWD)
-		(void)malloc_trim(0);
-	daemon->crowd = 0;
-}
-
-static void listener_run(struct listener *listener)
-{
-	int64_t wait_ms = 0;
-
-	for (int i = 0; i < ROUNDS_AT_ONCE && wait_ms == 0; i++)
-		wait_ms = server_run(listener->server);
-	after_crowd(listener->daemon);
-	if (wait_ms == 0)
-		(void)sd_event_source_set_enabled(listener->again, SD_EVENT_ONESHOT);
-	if (wait_ms > 0)
-		(void)sd_event_source_set_time_relative(listener->timer, (uint64_t)wait_ms * 1000);
-	(void)sd_event_source_set_enabled(listener->timer,
-					  wait_ms > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
-	if (listener->daemon->stopping && replies_in_flight(listener->daemon) == 0)
-		(void)sd_event_exit(listener->daemon->event, EXIT_SUCCESS);
-}
-
-static int on_readable(sd_event_source *source, int fd, uint32_t events, void *data)
-{
-	(void)source;
-	(void)fd;
-	(void)events;
-	listener_run(data);
-	return 0;
-}
-
-static int on_again(sd_event_source *source, void *data)
-{
-	(void)source;
-	listener_run(data);
-	return 0;
-}
-
-static int on_timer(sd_event_source *source, uint64_t usec, void *data)
-{
-	(void)source;
-	(void)usec;
-	listener_run(data);
-	return 0;
-}
-
 static int on_worker(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct daemon *daemon = data;
@@ -183,8 +103,7 @@ static int on_worker(sd_event_source *source, int fd, uint32_t events, void *dat
 	(void)events;
 	worker_dispatch(daemon->worker);
 	/* Resumed connections wait for a turn, which no descriptor announces. */
-	for (size_t i = 0; i < daemon->n_listeners; i++)
-		listener_run(&daemon->listeners[i]);
+	listeners_run(daemon->listeners);
 	return 0;
 }
 
@@ -208,10 +127,7 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 	daemon->stopping = true;
 	log_info("stopping");
 	(void)sd_notify(0, "STOPPING=1");
-	for (size_t i = 0; i < daemon->n_listeners; i++)
-		server_quiesce(daemon->listeners[i].server);
-	if (replies_in_flight(daemon) == 0)
-		return sd_event_exit(daemon->event, EXIT_SUCCESS);
+	listeners_stop(daemon->listeners);
 	return sd_event_add_time_relative(daemon->event, NULL, CLOCK_MONOTONIC, STOP_WITHIN_US, 0,
 					  on_stop_timeout, daemon);
 }
@@ -295,68 +211,6 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 
 /* ---- Start ---- */
 
-static int daemon_serve(struct daemon *daemon, int fd)
-{
-	cleanup_free char *name = listen_name(fd);
-	struct listener *listener = &daemon->listeners[daemon->n_listeners];
-	int r = server_new(fd, &daemon->service, daemon->web, &listener->server);
-
-	if (r < 0) {
-		log_error("cannot serve", "address", name, "reason", strerror(-r));
-		return r;
-	}
-	listener->daemon = daemon;
-	daemon->n_listeners++;
-	if ((r = sd_event_add_io(daemon->event, &listener->readable, server_fd(listener->server),
-				 EPOLLIN, on_readable, listener)) < 0 ||
-	    (r = sd_event_add_time(daemon->event, &listener->timer, CLOCK_MONOTONIC, 0, ACCURACY_US,
-				   on_timer, listener)) < 0 ||
-	    (r = sd_event_add_defer(daemon->event, &listener->again, on_again, listener)) < 0)
-		return r;
-	if (!listen_is_local(fd) && !daemon->web && !daemon->warned_public) {
-		daemon->warned_public = true;
-		log_warn("other hosts can read everything here: there is no --web.config.file",
-			 "address", name);
-	}
-	log_info("listening", "address", name, "tls",
-		 daemon->web && web_uses_tls(daemon->web) ? "true" : "false");
-	return 0;
-}
-
-static int serve_systemd_sockets(struct daemon *daemon)
-{
-	int n = sd_listen_fds(1), r;
-
-	if (n <= 0) {
-		log_error("--web.systemd-socket, but systemd handed over no socket");
-		return -ENOTCONN;
-	}
-	daemon->listeners = xcalloc((size_t)n, sizeof(*daemon->listeners));
-	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; fd++)
-		if ((r = daemon_serve(daemon, fd)) < 0)
-			return r;
-	return 0;
-}
-
-static int serve_addresses(struct daemon *daemon)
-{
-	const struct string_list *addresses = &daemon->options->web_listen_address;
-
-	daemon->listeners = xcalloc(addresses->n + 1, sizeof(*daemon->listeners));
-	for (size_t i = 0; i < addresses->n; i++) {
-		cleanup_free char *error = NULL;
-		int fd, r = listen_open(addresses->items[i], &fd, &error);
-
-		if (r < 0) {
-			log_error(error);
-			return r;
-		}
-		if ((r = daemon_serve(daemon, fd)) < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int watch_signals(struct daemon *daemon)
 {
 	static const struct {
@@ -427,9 +281,8 @@ static int daemon_start(struct daemon *daemon)
 	(void)sd_event_set_watchdog(daemon->event, true);
 	if ((r = web_start(daemon)) < 0)
 		return r;
-	r = daemon->options->web_systemd_socket ? serve_systemd_sockets(daemon)
-						: serve_addresses(daemon);
-	if (r < 0)
+	daemon->listeners = listeners_new(daemon->event, &daemon->service, daemon->web);
+	if ((r = listeners_open(daemon->listeners, daemon->options)) < 0)
 		return r;
 	r = collector_new(daemon->options, &daemon->counters, &daemon->collector);
 	if (r < 0)
@@ -441,15 +294,7 @@ static void daemon_end(struct daemon *daemon)
 {
 	/* First, so that no connection waits for it when the servers close theirs. */
 	worker_free(daemon->worker);
-	for (size_t i = 0; i < daemon->n_listeners; i++) {
-		struct listener *listener = &daemon->listeners[i];
-
-		sd_event_source_unref(listener->readable);
-		sd_event_source_unref(listener->timer);
-		sd_event_source_unref(listener->again);
-		server_free(listener->server);
-	}
-	free(daemon->listeners);
+	listeners_free(daemon->listeners);
 	web_free(daemon->web);
 	collector_free(daemon->collector);
 	history_free(daemon->service.history);
