@@ -11,7 +11,7 @@
 #include <utlist.h>
 
 #include "collector/cleanup.h"
-#include "collector/containers.h"
+#include "collector/identity.h"
 #include "collector/memory.h"
 #include "collector/mounts.h"
 #include "collector/options.h"

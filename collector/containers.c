@@ -2,20 +2,30 @@
 #include "collector/containers.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <time.h>
 
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
 #include "collector/collect.h"
 #include "collector/filter.h"
-#include "collector/leaf.h"
+#include "collector/identity.h"
 #include "collector/memory.h"
 #include "collector/options.h"
-#include "collector/utf8.h"
 
 struct containers {
 	const struct options *options;
+	struct runtime_context context;
 	struct filter *id, *name, *kind;
 };
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
 
 int containers_new(const struct options *options, struct containers **ret_containers,
 		   char **ret_error)
@@ -24,6 +34,9 @@ int containers_new(const struct options *options, struct containers **ret_contai
 	int err;
 
 	c->options = options;
+	c->context.path_procfs = options->path_procfs;
+	/* Without it nothing but the path tells: look-ups then fail, one by one and counted. */
+	c->context.root_fd = open(options->path_rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	err = filter_new(&options->cgroups_include_id, &options->cgroups_exclude_id, &c->id,
 			 ret_error);
 	if (!err)
@@ -44,64 +57,12 @@ void containers_free(struct containers *containers)
 {
 	if (!containers)
 		return;
+	if (containers->context.root_fd >= 0)
+		close(containers->context.root_fd);
 	filter_free(containers->id);
 	filter_free(containers->name);
 	filter_free(containers->kind);
 	free(containers);
-}
-
-void identity_free(struct identity *identity)
-{
-	if (!identity)
-		return;
-	free(identity->path);
-	free(identity->container_id);
-	free(identity->name);
-	free(identity->image);
-	free(identity->namespace);
-	free(identity->pod);
-	free(identity->container);
-	free(identity);
-}
-
-static char *clean_label(const struct containers *containers, const char *bytes, size_t length,
-			 struct self_counters *counters)
-{
-	bool shortened;
-	char *clean = utf8_clean(bytes, length, containers->options->labels_max_length, &shortened);
-
-	counters->labels_shortened += shortened;
-	return clean;
-}
-
-/* Whether a runtime's own files say more about this kind than its path does. */
-static bool has_name(enum workload_kind kind)
-{
-	return kind == KIND_CONTAINER || kind == KIND_MACHINE || kind == KIND_VM;
-}
-
-static struct identity *identify(const struct containers *containers, const struct group *group,
-				 struct self_counters *counters)
-{
-	struct identity *identity = xcalloc(1, sizeof(*identity));
-	const char *parent_path = group->parent ? group->parent->path : "";
-	struct leaf leaf = leaf_recognise(group->name, parent_path);
-	cleanup_free char *id = leaf_unescape(leaf.id, leaf.id_length);
-
-	identity->kind = leaf.kind;
-	identity->runtime = leaf.runtime;
-	identity->path = clean_label(containers, group->path, strlen(group->path), counters);
-	identity->container_id = clean_label(containers, id, strlen(id), counters);
-	/* Until the runtime's files tell more, a container is called by its id, as cAdvisor does. */
-	identity->name = xstrdup(has_name(leaf.kind) ? identity->container_id : "");
-	identity->image = xstrdup("");
-	identity->namespace = xstrdup("");
-	identity->pod = xstrdup("");
-	identity->container = xstrdup("");
-	identity->excluded = !filter_admits(containers->id, identity->path) ||
-			     !filter_admits(containers->name, identity->name) ||
-			     !filter_admits(containers->kind, workload_kind_name(leaf.kind));
-	return identity;
 }
 
 static void fill(struct snapshot *snapshot, struct group *group)
@@ -134,7 +95,39 @@ static void fill(struct snapshot *snapshot, struct group *group)
 /* Containers, machines and VMs own what is below them; a pod's children are containers of their own. */
 static bool is_last(const struct group *group)
 {
-	return group->inside || has_name(group->identity->kind);
+	enum workload_kind kind = group->identity->kind;
+
+	return group->inside || kind == KIND_CONTAINER || kind == KIND_MACHINE || kind == KIND_VM;
+}
+
+/* A pause container is a part of its pod, as a container's own cgroups are a part of it. */
+static bool is_inside(const struct group *group)
+{
+	return group->parent && (is_last(group->parent) || identity_is_sandbox(group->identity));
+}
+
+static void filter_anew(const struct containers *containers, struct identity *identity)
+{
+	identity->excluded = !filter_admits(containers->id, identity->path) ||
+			     !filter_admits(containers->name, identity->name) ||
+			     !filter_admits(containers->kind, workload_kind_name(identity->kind));
+	identity->fresh = false;
+}
+
+/* Children stand behind their parents in the list, but tell them their names: so this runs first. */
+static void identify(struct containers *containers, struct hierarchy *hierarchy,
+		     struct self_counters *counters)
+{
+	const struct options *options = containers->options;
+	uint64_t now = now_ns();
+
+	for_each_group(group, hierarchy) {
+		if (!group->identity)
+			group->identity = identity_new(options, group, counters);
+		if (!group->parent || !is_last(group->parent))
+			identity_update(options, &containers->context, group, now, counters);
+		group->inside = is_inside(group);
+	}
 }
 
 void containers_discover(struct containers *containers, struct hierarchy *hierarchy,
@@ -143,13 +136,13 @@ void containers_discover(struct containers *containers, struct hierarchy *hierar
 	const struct options *options = containers->options;
 	uint64_t sampled = 0;
 
+	identify(containers, hierarchy, counters);
 	snapshot->workloads =
 		arena_alloc(&snapshot->arena, hierarchy->n_groups * sizeof(*snapshot->workloads));
 	for_each_group(group, hierarchy) {
-		if (!group->identity)
-			group->identity = identify(containers, group, counters);
-		group->inside = group->parent && is_last(group->parent);
 		group->entry = group->workload = NULL;
+		if (group->identity->fresh)
+			filter_anew(containers, group->identity);
 		if (group->identity->excluded)
 			continue;
 		bool wanted = !group->inside || options->cgroups_inside_containers;

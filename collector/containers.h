@@ -13,18 +13,6 @@ struct hierarchy;
 struct options;
 struct self_counters;
 
-/* What is known of one group; owned by it, made once per cgroup id. Strings are owned, never NULL. */
-struct identity {
-	enum workload_kind kind;
-	const char *runtime; /* static */
-	char *path;	     /* the group's path as a label */
-	char *container_id;
-	char *name, *image, *namespace, *pod, *container;
-	int64_t start_ms; /* Unix time, from its first process or from its runtime; 0 = not known yet */
-	unsigned start_tries;
-	bool excluded; /* by a filter */
-};
-
 /* Compiles the filters. -EINVAL with *ret_error (caller frees) for a bad pattern. */
 int containers_new(const struct options *options, struct containers **ret_containers,
 		   char **ret_error);
@@ -36,5 +24,3 @@ void containers_free(struct containers *containers);
  */
 void containers_discover(struct containers *containers, struct hierarchy *hierarchy,
 			 struct snapshot *snapshot, struct self_counters *counters);
-/* Frees a group's identity; accepts NULL. */
-void identity_free(struct identity *identity);

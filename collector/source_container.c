@@ -6,7 +6,7 @@
 
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
-#include "collector/containers.h"
+#include "collector/identity.h"
 #include "collector/memory.h"
 #include "collector/options.h"
 #include "collector/proc_stat.h"

@@ -17,6 +17,7 @@ enum {
 	WORKLOADS_DROPPED,
 	GROUPS_DROPPED,
 	LABELS_SHORTENED,
+	METADATA_ERRORS,
 	WALK_ERRORS,
 	OPEN_FDS,
 	FD_MEMORY,
@@ -86,6 +87,13 @@ static const struct metric metrics[] = {
 	[LABELS_SHORTENED] = {
 		.name = "tallyman_labels_shortened_total",
 		.help = "Label values that were cut at --labels.max-length and end in a hash.",
+		.type = METRIC_COUNTER,
+		.scope = SCOPE_HOST,
+	},
+	[METADATA_ERRORS] = {
+		.name = "tallyman_metadata_errors_total",
+		.help = "Files of container runtimes that could not be read or understood; the "
+			"workload is then called by its path alone.",
 		.type = METRIC_COUNTER,
 		.scope = SCOPE_HOST,
 	},
@@ -207,6 +215,7 @@ static int self_collect(void *state, struct collection *collection, struct famil
 	add(s, &families[WORKLOADS_DROPPED], NULL, counters->workloads_dropped);
 	add(s, &families[GROUPS_DROPPED], NULL, h->groups_dropped);
 	add(s, &families[LABELS_SHORTENED], NULL, counters->labels_shortened);
+	add(s, &families[METADATA_ERRORS], NULL, counters->metadata_errors);
 	add(s, &families[WALK_ERRORS], NULL, h->walk_errors);
 	add(s, &families[OPEN_FDS], "directory", h->open_dirs);
 	add(s, &families[OPEN_FDS], "file", h->open_fds);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/identity.h"
+
+#include <errno.h>
+
+#include "collector/cgroups.h"
+#include "collector/cleanup.h"
+#include "collector/collect.h"
+#include "collector/leaf.h"
+#include "collector/memory.h"
+#include "collector/options.h"
+#include "collector/utf8.h"
+
+/*
+ * A runtime writes its files within moments of making the cgroup; what is not there by then is asked
+ * for ever more rarely. What is known is checked for changes with one stat.
+ */
+static const uint64_t second_ns = UINT64_C(1000) * 1000 * 1000;
+enum { LONGEST_PAUSE_S = 64, CHECK_EVERY_S = 10 };
+
+static char *clean_label(const struct options *options, const char *bytes,
+			 struct self_counters *counters)
+{
+	bool shortened;
+	char *clean = utf8_clean(bytes, strlen(bytes), options->labels_max_length, &shortened);
+
+	counters->labels_shortened += shortened;
+	return clean;
+}
+
+/* Containers, machines and VMs have names; what is below them belongs to them. */
+static bool has_name(enum workload_kind kind)
+{
+	return kind == KIND_CONTAINER || kind == KIND_MACHINE || kind == KIND_VM;
+}
+
+struct identity *identity_new(const struct options *options, const struct group *group,
+			      struct self_counters *counters)
+{
+	struct identity *identity = xcalloc(1, sizeof(*identity));
+	const char *parent_path = group->parent ? group->parent->path : "";
+	struct leaf leaf = leaf_recognise(group->name, parent_path);
+	cleanup_free char *id = leaf_unescape(leaf.id, leaf.id_length);
+
+	identity->kind = leaf.kind;
+	identity->runtime = leaf.runtime;
+	identity->path = clean_label(options, group->path, counters);
+	identity->container_id = clean_label(options, id, counters);
+	/* Until the runtime's files tell more, a container is called by its id, as cAdvisor does. */
+	identity->name = xstrdup(has_name(leaf.kind) ? identity->container_id : "");
+	identity->image = xstrdup("");
+	identity->namespace = xstrdup("");
+	identity->pod = xstrdup("");
+	identity->container = xstrdup("");
+	identity->fresh = true;
+	return identity;
+}
+
+void identity_free(struct identity *identity)
+{
+	if (!identity)
+		return;
+	facts_free(&identity->facts);
+	free(identity->path);
+	free(identity->container_id);
+	free(identity->name);
+	free(identity->image);
+	free(identity->namespace);
+	free(identity->pod);
+	free(identity->container);
+	free(identity);
+}
+
+/* Takes a fact over as a label, if there is one. */
+static void adopt(const struct options *options, char **label, const char *fact,
+		  struct self_counters *counters)
+{
+	if (!fact)
+		return;
+	free(*label);
+	*label = clean_label(options, fact, counters);
+}
+
+/* A pod's name and namespace are known from any of its containers, its pause container included. */
+static void tell_pod(struct group *pod, const struct identity *child)
+{
+	struct identity *identity = pod ? pod->identity : NULL;
+
+	if (!identity || identity->kind != KIND_POD || *identity->pod || !*child->pod)
+		return;
+	free(identity->pod);
+	free(identity->namespace);
+	identity->pod = xstrdup(child->pod);
+	identity->namespace = xstrdup(child->namespace);
+	identity->fresh = true;
+}
+
+static void take_over(const struct options *options, struct group *group, struct facts *facts,
+		      struct self_counters *counters)
+{
+	struct identity *identity = group->identity;
+
+	facts_free(&identity->facts);
+	identity->facts = *facts;
+	if (facts->runtime)
+		identity->runtime = facts->runtime;
+	if (facts->kind != N_WORKLOAD_KINDS)
+		identity->kind = facts->kind;
+	adopt(options, &identity->container_id, facts->container_id, counters);
+	adopt(options, &identity->name, facts->name, counters);
+	adopt(options, &identity->image, facts->image, counters);
+	adopt(options, &identity->namespace, facts->namespace, counters);
+	adopt(options, &identity->pod, facts->pod, counters);
+	if (!facts->sandbox)
+		adopt(options, &identity->container, facts->container, counters);
+	if (facts->started_ms)
+		identity->start_ms = facts->started_ms;
+	identity->known = identity->fresh = true;
+	identity->looks = 0;
+	tell_pod(group->parent, identity);
+}
+
+void identity_update(const struct options *options, const struct runtime_context *context,
+		     struct group *group, uint64_t now_ns, struct self_counters *counters)
+{
+	struct identity *identity = group->identity;
+	struct facts facts;
+
+	if (now_ns < identity->next_look_ns)
+		return;
+	identity->next_look_ns = now_ns + CHECK_EVERY_S * second_ns;
+	if (identity->known && !facts_changed(context, &identity->facts))
+		return;
+	int err = runtimes_look_up(context, group, &facts);
+	if (!err) {
+		take_over(options, group, &facts, counters);
+		return;
+	}
+	counters->metadata_errors += err != -ENOENT;
+	uint64_t pause_s = UINT64_C(1) << (identity->looks < 6 ? identity->looks : 6);
+	identity->looks++;
+	identity->next_look_ns =
+		now_ns + (pause_s < LONGEST_PAUSE_S ? pause_s : LONGEST_PAUSE_S) * second_ns;
+}
+
+bool identity_is_sandbox(const struct identity *identity)
+{
+	return identity->known && identity->facts.sandbox;
+}

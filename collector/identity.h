@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who a cgroup is: what its path tells, then what its runtime left on disk. Owned by its group, made
+ * once per cgroup id and looked at again only when the runtime's file changes.
+ */
+#pragma once
+
+#include "collector/runtimes/runtime.h"
+#include "collector/snapshot.h"
+
+struct group;
+struct options;
+struct self_counters;
+
+/* Labels are valid UTF-8 and capped, never NULL ("" is unknown). */
+struct identity {
+	enum workload_kind kind;
+	const char *runtime; /* static */
+	char *path;	     /* the group's path as a label */
+	char *container_id;
+	char *name, *image, *namespace, *pod, *container;
+	int64_t start_ms; /* Unix time, from its runtime or from its first process; 0 = not known yet */
+	unsigned start_tries;
+	bool excluded; /* by a filter; containers.c sets it when `fresh` */
+	bool fresh;    /* the labels have changed since containers.c last looked */
+	bool known;    /* a runtime knew it: facts are there */
+	struct facts facts;
+	uint64_t next_look_ns; /* CLOCK_MONOTONIC; when the runtimes are asked again */
+	unsigned looks;	       /* in vain, so far */
+};
+
+/* From the path alone. */
+struct identity *identity_new(const struct options *options, const struct group *group,
+			      struct self_counters *counters);
+/*
+ * Asks the runtimes when it is time: at once for a new group, then with growing pauses until one
+ * knows it, then when the file that told it has changed. `now_ns` is CLOCK_MONOTONIC.
+ */
+void identity_update(const struct options *options, const struct runtime_context *context,
+		     struct group *group, uint64_t now_ns, struct self_counters *counters);
+/* Whether the group is a pause or infra container, which is told with its pod. */
+bool identity_is_sandbox(const struct identity *identity);
+/* Accepts NULL. */
+void identity_free(struct identity *identity);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a container runtime leaves on disk about its containers, and the interface that every runtime
+ * implements: one file here each, one line in runtimes.c. No daemon is asked. Used by containers.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "collector/snapshot.h"
+
+struct group;
+struct identity;
+struct options;
+
+/* Tells whether a file is still the one that was read. */
+struct file_stamp {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec modified, changed;
+};
+
+struct fact_label {
+	char *name, *value; /* raw, as the runtime has them */
+};
+
+enum { FACT_LABELS_MAX = 256, FACT_STRING_MAX = 65536 };
+
+/* All that could be learnt of one cgroup. Strings are owned, raw bytes, NULL when unknown. */
+struct facts {
+	const char *runtime;	 /* static; NULL: what the path said stands */
+	enum workload_kind kind; /* N_WORKLOAD_KINDS: what the path said stands */
+	char *container_id;	 /* the runtime's own id, where the path does not have it */
+	char *name, *image, *image_id;
+	char *namespace, *pod, *pod_uid, *container; /* Kubernetes */
+	char *state;				     /* "running", "paused", "restarting" */
+	int64_t created_ms, started_ms;		     /* Unix time; 0 is unknown */
+	int64_t restarts;			     /* -1 is unknown */
+	bool sandbox; /* a pause or infra container: part of its pod, no container */
+	struct fact_label *labels;
+	size_t n_labels, labels_dropped;
+	char *file; /* beneath the root: when it changes, so may the facts; NULL: they do not */
+	struct file_stamp stamp;
+};
+
+/* Where runtimes read. */
+struct runtime_context {
+	int root_fd; /* --path.rootfs */
+	const char *path_procfs;
+};
+
+struct runtime {
+	const char *name;
+	/*
+	 * Fills *ret for a group whose identity holds what its path told. -ENOENT: not this runtime's,
+	 * or not there (yet). Other -errno: its files are broken or may not be read; *ret then holds
+	 * what was learnt before that. The caller has zeroed *ret and frees it by facts_free().
+	 */
+	int (*look_up)(const struct runtime_context *context, const struct group *group,
+		       struct facts *ret);
+};
+
+extern const struct runtime *const runtimes[];
+extern const size_t n_runtimes;
+
+/* Asks all runtimes until one knows the group: its result, or the last error that is not -ENOENT. */
+int runtimes_look_up(const struct runtime_context *context, const struct group *group,
+		     struct facts *ret);
+/* Whether the file that the facts came from has changed since, or is gone. */
+bool facts_changed(const struct runtime_context *context, const struct facts *facts);
+/* Adds a label; beyond FACT_LABELS_MAX they are counted instead. Strings are copied. */
+void facts_add_label(struct facts *facts, const char *name, const char *value);
+/* The value of a label, or NULL. */
+const char *facts_label(const struct facts *facts, const char *name);
+/* What Kubernetes' runtimes put into labels or annotations: io.kubernetes.pod.name and its like. */
+void facts_take_kubernetes(struct facts *facts);
+void facts_free(struct facts *facts);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every runtime, in the order in which they are asked. A new one is two lines here. */
+#include "collector/runtimes/runtime.h"
+
+#include <errno.h>
+
+#include "collector/cleanup.h"
+#include "collector/memory.h"
+#include "collector/runtimes/json_file.h"
+
+extern const struct runtime runtime_docker;
+
+const struct runtime *const runtimes[] = {
+	&runtime_docker,
+};
+
+const size_t n_runtimes = ARRAY_SIZE(runtimes);
+
+int runtimes_look_up(const struct runtime_context *context, const struct group *group,
+		     struct facts *ret)
+{
+	int worst = -ENOENT;
+
+	for (size_t i = 0; i < n_runtimes; i++) {
+		struct facts facts = { .kind = N_WORKLOAD_KINDS, .restarts = -1 };
+		int err = runtimes[i]->look_up(context, group, &facts);
+
+		if (!err) {
+			facts_take_kubernetes(&facts);
+			*ret = facts;
+			return 0;
+		}
+		facts_free(&facts);
+		if (err != -ENOENT)
+			worst = err;
+	}
+	return worst;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool facts_changed(const struct runtime_context *context, const struct facts *facts)
+{
+	const struct file_stamp *old = &facts->stamp;
+	struct file_stamp now;
+
+	if (!facts->file)
+		return false;
+	/* Opened and not only looked at: the same rules as when it was read. */
+	cleanup_close int fd = runtime_file_open(context->root_fd, facts->file, TRUSTED, &now);
+	return fd < 0 || now.device != old->device || now.inode != old->inode ||
+	       now.size != old->size || !same_time(now.modified, old->modified) ||
+	       !same_time(now.changed, old->changed);
+}
+
+void facts_add_label(struct facts *facts, const char *name, const char *value)
+{
+	if (facts->n_labels == FACT_LABELS_MAX) {
+		facts->labels_dropped++;
+		return;
+	}
+	facts->labels = xreallocarray(facts->labels, facts->n_labels + 1, sizeof(*facts->labels));
+	facts->labels[facts->n_labels++] =
+		(struct fact_label){ .name = xstrdup(name), .value = xstrdup(value) };
+}
+
+const char *facts_label(const struct facts *facts, const char *name)
+{
+	for (size_t i = 0; i < facts->n_labels; i++)
+		if (streq(facts->labels[i].name, name))
+			return facts->labels[i].value;
+	return NULL;
+}
+
+/* Takes a label's value where nothing better is known. */
+static void take(const struct facts *facts, char **field, const char *label)
+{
+	const char *value = *field ? NULL : facts_label(facts, label);
+
+	if (value && *value)
+		*field = xstrdup(value);
+}
+
+void facts_take_kubernetes(struct facts *facts)
+{
+	take(facts, &facts->pod, "io.kubernetes.pod.name");
+	take(facts, &facts->namespace, "io.kubernetes.pod.namespace");
+	take(facts, &facts->pod_uid, "io.kubernetes.pod.uid");
+	take(facts, &facts->container, "io.kubernetes.container.name");
+	if (facts->container && streq(facts->container, "POD")) /* dockershim's and CRI-O's pause */
+		facts->sandbox = true;
+}
+
+void facts_free(struct facts *facts)
+{
+	char *const strings[] = { facts->container_id, facts->name,	 facts->image,
+				  facts->image_id,     facts->namespace, facts->pod,
+				  facts->pod_uid,      facts->container, facts->state,
+				  facts->file };
+
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
+		free(strings[i]);
+	for (size_t i = 0; i < facts->n_labels; i++) {
+		free(facts->labels[i].name);
+		free(facts->labels[i].value);
+	}
+	free(facts->labels);
+	*facts = (struct facts){ 0 };
+}
