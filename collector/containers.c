@@ -2,7 +2,6 @@
 #include "collector/containers.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <time.h>
 
 #include "collector/cgroups.h"
@@ -34,9 +33,7 @@ int containers_new(const struct options *options, struct containers **ret_contai
 	int err;
 
 	c->options = options;
-	c->context.path_procfs = options->path_procfs;
-	/* Without it nothing but the path tells: look-ups then fail, one by one and counted. */
-	c->context.root_fd = open(options->path_rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	c->context = runtime_context_open(options);
 	err = filter_new(&options->cgroups_include_id, &options->cgroups_exclude_id, &c->id,
 			 ret_error);
 	if (!err)
@@ -57,8 +54,7 @@ void containers_free(struct containers *containers)
 {
 	if (!containers)
 		return;
-	if (containers->context.root_fd >= 0)
-		close(containers->context.root_fd);
+	runtime_context_close(&containers->context);
 	filter_free(containers->id);
 	filter_free(containers->name);
 	filter_free(containers->kind);

@@ -126,7 +126,7 @@ void identity_update(const struct options *options, const struct runtime_context
 	struct identity *identity = group->identity;
 	struct facts facts;
 
-	if (now_ns < identity->next_look_ns)
+	if (now_ns < identity->next_look_ns || context->root_fd < 0)
 		return;
 	identity->next_look_ns = now_ns + CHECK_EVERY_S * second_ns;
 	if (identity->known && !facts_changed(context, &identity->facts))

@@ -48,10 +48,12 @@ struct facts {
 	struct file_stamp stamp;
 };
 
-/* Where runtimes read. */
+/* Where runtimes read, and what they keep between two look-ups. Owned by containers.c. */
 struct runtime_context {
-	int root_fd; /* --path.rootfs */
+	int root_fd; /* --path.rootfs; -1: it cannot be opened */
 	const char *path_procfs;
+	struct oci_states *oci_states;
+	struct json_cache *json_cache;
 };
 
 struct runtime {
@@ -71,6 +73,10 @@ extern const size_t n_runtimes;
 /* Asks all runtimes until one knows the group: its result, or the last error that is not -ENOENT. */
 int runtimes_look_up(const struct runtime_context *context, const struct group *group,
 		     struct facts *ret);
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
+/* Opens --path.rootfs; runtime_context_close() gives all back. */
+struct runtime_context runtime_context_open(const struct options *options);
+void runtime_context_close(struct runtime_context *context);
 /* Whether the file that the facts came from has changed since, or is gone. */
 bool facts_changed(const struct runtime_context *context, const struct facts *facts);
 /* Adds a label; beyond FACT_LABELS_MAX they are counted instead. Strings are copied. */

@@ -3,15 +3,23 @@
 #include "collector/runtimes/runtime.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "collector/cleanup.h"
 #include "collector/memory.h"
+#include "collector/options.h"
+#include "collector/runtimes/json_cache.h"
 #include "collector/runtimes/json_file.h"
+#include "collector/runtimes/oci_state.h"
 
 extern const struct runtime runtime_docker;
+extern const struct runtime runtime_podman;
+extern const struct runtime runtime_containerd;
+extern const struct runtime runtime_machined;
+extern const struct runtime runtime_bundle;
 
 const struct runtime *const runtimes[] = {
-	&runtime_docker,
+	&runtime_docker, &runtime_podman, &runtime_containerd, &runtime_machined, &runtime_bundle,
 };
 
 const size_t n_runtimes = ARRAY_SIZE(runtimes);
@@ -42,18 +50,39 @@ static bool same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
+}
+
 bool facts_changed(const struct runtime_context *context, const struct facts *facts)
 {
-	const struct file_stamp *old = &facts->stamp;
 	struct file_stamp now;
 
 	if (!facts->file)
 		return false;
 	/* Opened and not only looked at: the same rules as when it was read. */
 	cleanup_close int fd = runtime_file_open(context->root_fd, facts->file, TRUSTED, &now);
-	return fd < 0 || now.device != old->device || now.inode != old->inode ||
-	       now.size != old->size || !same_time(now.modified, old->modified) ||
-	       !same_time(now.changed, old->changed);
+	return fd < 0 || !file_stamp_equal(&now, &facts->stamp);
+}
+
+struct runtime_context runtime_context_open(const struct options *options)
+{
+	return (struct runtime_context){
+		.root_fd = open(options->path_rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC),
+		.path_procfs = options->path_procfs,
+		.oci_states = oci_states_new(),
+		.json_cache = json_cache_new(),
+	};
+}
+
+void runtime_context_close(struct runtime_context *context)
+{
+	if (context->root_fd >= 0)
+		close(context->root_fd);
+	oci_states_free(context->oci_states);
+	json_cache_free(context->json_cache);
 }
 
 void facts_add_label(struct facts *facts, const char *name, const char *value)

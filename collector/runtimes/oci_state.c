@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/runtimes/oci_state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+
+#include "collector/memory.h"
+#include "collector/runtimes/json_file.h"
+
+enum { STATES_MAX = 20000 };
+
+static const uint64_t rescan_ns = UINT64_C(1000) * 1000 * 1000;
+
+struct oci_states {
+	struct oci_state *by_cgroup, *by_file;
+	uint64_t scanned_ns;
+};
+
+/* Where runtimes keep their states; with `namespaces` there is one more level. */
+static const struct place {
+	const char *folder, *file, *manager;
+	bool namespaces;
+} places[] = {
+	{ "run/containerd/runc", "state.json", "containerd", true },
+	{ "run/runc", "state.json", "runc", false },
+	{ "run/crun", "status", "crun", false },
+};
+
+struct oci_states *oci_states_new(void)
+{
+	return xcalloc(1, sizeof(struct oci_states));
+}
+
+static void state_free(struct oci_states *states, struct oci_state *state)
+{
+	HASH_DELETE(by_file, states->by_file, state);
+	if (state->by_cgroup.tbl)
+		HASH_DELETE(by_cgroup, states->by_cgroup, state);
+	free(state->cgroup);
+	free(state->id);
+	free(state->namespace);
+	free(state->file);
+	free(state);
+}
+
+void oci_states_free(struct oci_states *states)
+{
+	struct oci_state *state, *next;
+
+	if (!states)
+		return;
+	HASH_ITER(by_file, states->by_file, state, next)
+		state_free(states, state);
+	free(states);
+}
+
+/* The part of a cgroup's path that stands behind the mount point, from runc's or crun's state. */
+static char *cgroup_of(const json_t *json)
+{
+	static const char *const mounts[] = { "/sys/fs/cgroup/unified/", "/sys/fs/cgroup/" };
+	cleanup_free char *path = json_string_at(json, "cgroup_paths", "", NULL);
+
+	if (!path) /* crun: from the root of the hierarchy */
+		return json_string_at(json, "cgroup-path", NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++)
+		if (strncmp(path, mounts[i], strlen(mounts[i])) == 0)
+			return xstrdup(path + strlen(mounts[i]) - 1);
+	return NULL;
+}
+
+int64_t oci_state_created_ms(const struct runtime_context *context, const char *file)
+{
+	cleanup_json json_t *json = NULL;
+
+	if (json_file_read(context->root_fd, file, TRUSTED, &json, NULL) != 0)
+		return 0;
+	cleanup_free char *created = json_string_at(json, "created", NULL);
+	return time_parse_rfc3339(created);
+}
+
+/* One container's state; one that is known stays as it is: ids are not used twice with another cgroup. */
+static void add_state(const struct runtime_context *context, const struct place *place,
+		      const char *namespace, const char *id)
+{
+	struct oci_states *states = context->oci_states;
+	cleanup_free char *file = xasprintf("%s/%s%s%s/%s", place->folder, namespace,
+					    *namespace ? "/" : "", id, place->file);
+	cleanup_json json_t *json = NULL;
+	struct oci_state *state, *other;
+
+	HASH_FIND(by_file, states->by_file, file, strlen(file), state);
+	if (state) {
+		state->seen = true;
+		return;
+	}
+	if (HASH_CNT(by_file, states->by_file) >= STATES_MAX ||
+	    json_file_read(context->root_fd, file, TRUSTED, &json, NULL) != 0)
+		return;
+	cleanup_free char *created = json_string_at(json, "created", NULL);
+	state = xcalloc(1, sizeof(*state));
+	state->file = xstrdup(file);
+	state->id = xstrdup(id);
+	state->namespace = xstrdup(namespace);
+	state->manager = place->manager;
+	state->created_ms = time_parse_rfc3339(created);
+	state->cgroup = cgroup_of(json);
+	state->seen = true;
+	HASH_ADD_KEYPTR(by_file, states->by_file, state->file, strlen(state->file), state);
+	if (!state->cgroup)
+		return;
+	HASH_FIND(by_cgroup, states->by_cgroup, state->cgroup, strlen(state->cgroup), other);
+	if (other)
+		HASH_DELETE(by_cgroup, states->by_cgroup, other);
+	HASH_ADD_KEYPTR(by_cgroup, states->by_cgroup, state->cgroup, strlen(state->cgroup), state);
+}
+
+static void scan_folder(const struct runtime_context *context, const struct place *place,
+			const char *namespace)
+{
+	cleanup_free char *path =
+		xasprintf("%s%s%s", place->folder, *namespace ? "/" : "", namespace);
+	int fd = openat(context->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	for (const struct dirent *entry; dir && (entry = readdir(dir));)
+		if (entry->d_name[0] != '.')
+			add_state(context, place, namespace, entry->d_name);
+}
+
+static void scan_place(const struct runtime_context *context, const struct place *place)
+{
+	if (!place->namespaces) {
+		scan_folder(context, place, "");
+		return;
+	}
+	int fd = openat(context->root_fd, place->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	for (const struct dirent *entry; dir && (entry = readdir(dir));)
+		if (entry->d_name[0] != '.')
+			scan_folder(context, place, entry->d_name);
+}
+
+static void rescan(const struct runtime_context *context)
+{
+	struct oci_states *states = context->oci_states;
+	struct oci_state *state, *next;
+
+	HASH_ITER(by_file, states->by_file, state, next)
+		state->seen = false;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		scan_place(context, &places[i]);
+	HASH_ITER(by_file, states->by_file, state, next)
+		if (!state->seen)
+			state_free(states, state);
+}
+
+const struct oci_state *oci_state_find(const struct runtime_context *context, const char *cgroup)
+{
+	struct oci_states *states = context->oci_states;
+	struct timespec now;
+	struct oci_state *state;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+	if (!states->scanned_ns || now_ns - states->scanned_ns > rescan_ns) {
+		rescan(context);
+		states->scanned_ns = now_ns;
+	}
+	HASH_FIND(by_cgroup, states->by_cgroup, cgroup, strlen(cgroup), state);
+	return state;
+}
