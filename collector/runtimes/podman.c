@@ -108,6 +108,20 @@ static void take_entry(const json_t *entry, struct facts *facts)
 	facts->created_ms = time_parse_rfc3339(created);
 }
 
+/*
+ * The container that holds a pod's namespaces. CRI-O says so; Podman 4.3 says only of the others in
+ * which sandbox they are.
+ */
+static bool is_infra(const struct group *group, const struct facts *facts)
+{
+	const char *type = facts_label(facts, "io.kubernetes.cri-o.ContainerType");
+	bool in_pod = group->parent && group->parent->identity->kind == KIND_POD;
+
+	if (type)
+		return streq(type, "sandbox");
+	return in_pod && !facts_label(facts, "io.kubernetes.cri-o.SandboxID");
+}
+
 static void take_annotations(const struct runtime_context *context, const struct store *store,
 			     const char *folder, struct facts *facts)
 {
@@ -117,10 +131,8 @@ static void take_annotations(const struct runtime_context *context, const struct
 	if (json_file_read(context->root_fd, path, store->trust, &json, NULL) != 0)
 		return;
 	json_add_labels(json_object_get(json, "annotations"), facts);
-	const char *type = facts_label(facts, "io.kubernetes.cri-o.ContainerType");
 	const char *manager = facts_label(facts, "io.container.manager");
 	const char *image = facts_label(facts, "io.kubernetes.cri-o.ImageName");
-	facts->sandbox = type && streq(type, "sandbox");
 	facts->runtime = manager && streq(manager, "cri-o") ? "cri-o" : "podman";
 	if (image && *image && streq(facts->runtime, "cri-o")) {
 		free(facts->image);
@@ -139,8 +151,10 @@ static int64_t started_ms(const struct runtime_context *context, const struct st
 }
 
 static int read_store(const struct runtime_context *context, const struct store *store,
-		      const char *driver, const char *id, struct facts *ret)
+		      const char *driver, const struct group *group, struct facts *ret)
 {
+	const char *id = group->identity->container_id;
+
 	cleanup_free char *folder = xasprintf("%s/%s-containers/%s", store->path, driver, id);
 	cleanup_free char *file =
 		xasprintf("%s/%s-containers/containers.json", store->path, driver);
@@ -155,6 +169,7 @@ static int read_store(const struct runtime_context *context, const struct store 
 	ret->runtime = "podman";
 	take_entry(entry, ret);
 	take_annotations(context, store, folder, ret);
+	ret->sandbox = is_infra(group, ret);
 	ret->started_ms = started_ms(context, store, id);
 	return 0;
 }
@@ -172,7 +187,7 @@ static int podman_look_up(const struct runtime_context *context, const struct gr
 		return -ENOENT;
 	int err = find_store(context, group->path, &store);
 	for (size_t i = 0; !err && i < ARRAY_SIZE(drivers); i++) {
-		int one = read_store(context, &store, drivers[i], identity->container_id, ret);
+		int one = read_store(context, &store, drivers[i], group, ret);
 
 		if (!one)
 			return 0;
