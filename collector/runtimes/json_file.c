@@ -52,7 +52,7 @@ int runtime_file_open(int root_fd, const char *path, enum trust trust, struct fi
 ssize_t runtime_file_read(int root_fd, const char *path, enum trust trust, size_t max,
 			  char **ret_text, struct file_stamp *ret_stamp)
 {
-	struct file_stamp stamp;
+	struct file_stamp stamp = { 0 };
 	cleanup_close int fd = runtime_file_open(root_fd, path, trust, &stamp);
 	size_t length = 0, size = 4096;
 
