@@ -112,6 +112,8 @@ static void ring_add(struct digest_ring *ring, const struct digest *digest)
 static int credentials_read(const char *header, struct credentials *ret)
 {
 	static const char scheme[] = "basic";
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				       "0123456789+/=";
 	gnutls_datum_t coded, text;
 	char *colon;
 
@@ -124,8 +126,14 @@ static int credentials_read(const char *header, struct credentials *ret)
 	header += strspn(header, " ");
 	coded.data = (unsigned char *)(uintptr_t)header;
 	coded.size = (unsigned int)strlen(header);
-	if (coded.size == 0 || gnutls_base64_decode2(&coded, &text) < 0)
+	/* GnuTLS skips what is not of the alphabet. */
+	if (coded.size == 0 || header[strspn(header, alphabet)] != '\0' ||
+	    gnutls_base64_decode2(&coded, &text) < 0)
 		return -1;
+	if (text.size == 0) {
+		gnutls_free(text.data);
+		return -1;
+	}
 	ret->size = text.size;
 	ret->user = xstrndup((char *)text.data, text.size);
 	explicit_bzero(text.data, text.size);
