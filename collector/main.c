@@ -23,7 +23,7 @@
 
 enum {
 	EXIT_CANNOT_START = 1,
-	STOP_WITHIN_US = 700000, /* replies under way get this long to complete */
+	STOP_WITHIN_US = 500000, /* replies under way get this long to complete */
 };
 
 struct daemon {
