@@ -208,17 +208,21 @@ bench: packages-test
 	@$(MAKE) --no-print-directory all benches
 	$(Q)BUILD=$(BUILD) bench/run $(BENCH)
 
+# The units say where the binary went.
+UNITS := $(notdir $(wildcard deploy/systemd/*))
 install: all
 	install -D -m 755 $(BUILD)/tallyman $(DESTDIR)$(PREFIX)/bin/tallyman
-	$(if $(wildcard deploy/tallyman.service),install -D -m 644 deploy/tallyman.service \
-		$(DESTDIR)$(PREFIX)/lib/systemd/system/tallyman.service)
-	$(if $(wildcard deploy/tallyman.example.yaml),install -D -m 644 deploy/tallyman.example.yaml \
-		$(DESTDIR)$(PREFIX)/share/doc/tallyman/tallyman.example.yaml)
+	install -D -m 644 deploy/tallyman.example.yaml $(DESTDIR)$(PREFIX)/share/doc/tallyman/tallyman.example.yaml
 	install -D -m 644 deploy/tallyman.8 $(DESTDIR)$(PREFIX)/share/man/man8/tallyman.8
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	$(Q)for unit in $(UNITS); do \
+		sed 's|=/usr/bin/|=$(PREFIX)/bin/|' deploy/systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit \
+			&& chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; done
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/tallyman $(DESTDIR)$(PREFIX)/lib/systemd/system/tallyman.service
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/tallyman $(DESTDIR)$(PREFIX)/share/man/man8/tallyman.8
+	rm -f $(DESTDIR)$(PREFIX)/bin/tallyman $(DESTDIR)$(PREFIX)/share/man/man8/tallyman.8 \
+		$(UNITS:%=$(DESTDIR)$(PREFIX)/lib/systemd/system/%)
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/tallyman
 
 clean:
 	rm -rf $(BUILD)

@@ -191,6 +191,9 @@ def lint(major):
     for line in ALLOWED.read_text().splitlines():
         if line and not line.startswith("#"):
             allowed[line] = False
+    contract = (support.ROOT / "docs/cadvisor-compatibility.md").read_text()
+    foreign = [line for line in allowed if f"`{line.split()[0]}`" not in contract]
+    support.equal(foreign, [], "lines that are no name of cAdvisor")
     outputs = []
     for arguments in EXPORTERS:
         with support.Daemon(*arguments()) as daemon:
