@@ -35,7 +35,7 @@ struct oci_states *oci_states_new(void)
 static void state_free(struct oci_states *states, struct oci_state *state)
 {
 	HASH_DELETE(by_file, states->by_file, state);
-	if (state->by_cgroup.tbl)
+	if (states->by_cgroup && state->by_cgroup.tbl)
 		HASH_DELETE(by_cgroup, states->by_cgroup, state);
 	free(state->cgroup);
 	free(state->id);
