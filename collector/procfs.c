@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/vfs.h>
 
 #include "collector/cleanup.h"
 #include "collector/options.h"
@@ -17,8 +19,10 @@ static int check_namespace(int procfs)
 	char self[32];
 	ssize_t n = readlinkat(procfs, "self", self, sizeof(self) - 1);
 
-	if (n <= 0)
-		return 0; /* a fixture tree */
+	struct statfs fs;
+
+	if (n <= 0) /* not for us to see, or a fixture tree */
+		return fstatfs(procfs, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC ? -EXDEV : 0;
 	self[n] = '\0';
 	return strtol(self, NULL, 10) == getpid() ? 0 : -EXDEV;
 }
