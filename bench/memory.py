@@ -83,9 +83,9 @@ def growth():
     note(f"growth: {CHURN_SCRAPES} scrapes, {CHURN_EACH} of {CHURN_GROUPS} groups replaced before "
          f"each: RssAnon from {anon[0] // 1024} to {anon[-1] // 1024} KiB, "
          f"{min(anon) // 1024} to {max(anon) // 1024} KiB")
-    figure("memory/growth", slope(anon) / CHURN_EACH, "bytes/group", 8 if FULL else 64,
+    figure("memory/growth", slope(anon) / CHURN_EACH, "bytes/group", 8 if FULL else 16,
            runs=CHURN_SCRAPES, method="slope of RssAnon after the first tenth, for each group that "
-           "came and went: less than the smallest allocation")
+           "came and went; a forgotten allocation would be 32 or more")
     figure("memory/growth_fds", abs(fds), "fds", 0, runs=CHURN_SCRAPES,
            method="difference of open descriptors over the same scrapes")
 

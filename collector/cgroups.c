@@ -25,8 +25,8 @@ enum {
 /*
  * Files appear in a group when a controller is switched on for the children of its parent: that is
  * looked at every minute. What else may make one appear (cgroup.pressure) is found by asking for all
- * that were absent, which costs twice a collection (40 us a group) and so comes rarely, and not to all
- * groups at once.
+ * that were absent. That costs more than a collection (40 us a group), so it comes rarely, and not to
+ * all groups at once.
  */
 static const uint64_t look_at_controllers_ns = UINT64_C(60) * 1000 * 1000 * 1000;
 static const uint64_t retry_absent_ns = UINT64_C(900) * 1000 * 1000 * 1000;
