@@ -11,6 +11,7 @@
 #include <utlist.h>
 
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/identity.h"
 #include "collector/memory.h"
 #include "collector/mounts.h"
@@ -30,14 +31,6 @@ enum {
  */
 static const uint64_t look_at_controllers_ns = UINT64_C(60) * 1000 * 1000 * 1000;
 static const uint64_t retry_absent_ns = UINT64_C(900) * 1000 * 1000 * 1000;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 void hierarchy_raise_fd_limit(void)
 {
@@ -239,7 +232,7 @@ static void retry_absent(struct group *group, uint64_t now)
 
 int hierarchy_walk(struct hierarchy *hierarchy)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_monotonic_ns();
 	struct stat st;
 
 	if (fstat(hierarchy->root_fd, &st) < 0)

@@ -6,6 +6,7 @@
 
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/containers.h"
 #include "collector/log.h"
 #include "collector/memory.h"
@@ -34,14 +35,6 @@ struct collector {
 	const struct snapshot *shared[SHARED_SNAPSHOTS];
 	bool walk_failed; /* as last logged */
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 static void log_source(const struct source *source, const char *reason)
 {
@@ -197,14 +190,14 @@ static void collect_source(struct collector *collector, struct collection *colle
 			   struct family *families)
 {
 	struct opened *opened = &collector->sources[i];
-	uint64_t start = clock_ns(CLOCK_MONOTONIC);
+	uint64_t start = clock_monotonic_ns();
 	int err = -ETIME;
 
 	if (!opened->open || !(collection->snapshot->sources_read >> i & 1))
 		return;
 	if (!collection_expired(collection))
 		err = sources[i]->collect(opened->state, collection, families);
-	collection->snapshot->sources[i].duration_ns = clock_ns(CLOCK_MONOTONIC) - start;
+	collection->snapshot->sources[i].duration_ns = clock_monotonic_ns() - start;
 	record(collector, collection, i, err, families);
 }
 
@@ -231,8 +224,8 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 	struct family *families;
 
 	snapshot->generation = ++collector->generation;
-	snapshot->time_ms = (int64_t)(clock_ns(CLOCK_REALTIME) / 1000000);
-	snapshot->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	snapshot->time_ms = (int64_t)(clock_unix_ns() / 1000000);
+	snapshot->monotonic_ns = clock_monotonic_ns();
 	snapshot->sources_read = request->sources & collector->options->sources_enabled;
 	walk(collector);
 	containers_discover(collector->containers, collector->hierarchy, snapshot,
@@ -244,7 +237,7 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 		collect_source(collector, &collection, i, families);
 		families += sources[i]->n_metrics;
 	}
-	snapshot->duration_ns = clock_ns(CLOCK_MONOTONIC) - snapshot->monotonic_ns;
+	snapshot->duration_ns = clock_monotonic_ns() - snapshot->monotonic_ns;
 	return snapshot;
 }
 
@@ -252,7 +245,7 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 static const struct snapshot *find_shared(const struct collector *collector, uint64_t wanted,
 					  uint64_t max_age_ms)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t now = clock_monotonic_ns();
 
 	for (size_t i = 0; i < SHARED_SNAPSHOTS; i++) {
 		const struct snapshot *s = collector->shared[i];
@@ -267,7 +260,7 @@ static const struct snapshot *find_shared(const struct collector *collector, uin
 /* Memory for one snapshot at a time, not for two: what the new one replaces goes first. */
 static void drop_old(struct collector *collector, uint64_t wanted)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t now = clock_monotonic_ns();
 
 	for (size_t i = 0; i < SHARED_SNAPSHOTS; i++) {
 		const struct snapshot *s = collector->shared[i];

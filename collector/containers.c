@@ -6,6 +6,7 @@
 
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/collect.h"
 #include "collector/filter.h"
 #include "collector/identity.h"
@@ -17,14 +18,6 @@ struct containers {
 	struct runtime_context context;
 	struct filter *id, *name, *kind;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 int containers_new(const struct options *options, struct containers **ret_containers,
 		   char **ret_error)
@@ -115,7 +108,7 @@ static void identify(struct containers *containers, struct hierarchy *hierarchy,
 		     struct self_counters *counters)
 {
 	const struct options *options = containers->options;
-	uint64_t now = now_ns();
+	uint64_t now = clock_monotonic_ns();
 
 	for_each_group(group, hierarchy) {
 		if (!group->identity)

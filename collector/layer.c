@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/memory.h"
 
 enum {
@@ -38,14 +39,6 @@ struct walk {
 	DIR *stack[DEPTH_MAX];
 	unsigned depth;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static uint64_t *find_slot(const struct inode_set *set, uint64_t inode)
 {
@@ -121,7 +114,7 @@ static int keep_pace(const struct walk *walk)
 	if (!limits->entries_per_second)
 		return 0;
 	uint64_t due = walk->start_ns + walk->entries * 1000000000 / limits->entries_per_second;
-	uint64_t now = now_ns();
+	uint64_t now = clock_monotonic_ns();
 	if (due > now) {
 		uint64_t wait = due - now;
 
@@ -228,7 +221,7 @@ static int start(struct walk *walk, int fd)
 		return -EMEDIUMTYPE;
 	if (fstat(fd, &st) < 0 || fstatvfs(fd, &fs) < 0)
 		return -errno;
-	walk->start_ns = now_ns();
+	walk->start_ns = clock_monotonic_ns();
 	walk->usage = (struct layer_usage){
 		.device = st.st_dev,
 		.limit_bytes = (uint64_t)fs.f_blocks * fs.f_frsize,

@@ -8,6 +8,7 @@
 
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/collect.h"
 #include "collector/log.h"
 #include "collector/main_listen.h"
@@ -39,14 +40,6 @@ struct daemon {
 	struct listeners *listeners;
 	bool stopping;
 };
-
-static double unix_time_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static struct options *options_release(struct options *options)
 {
@@ -189,17 +182,13 @@ static int daemon_reconfigure(struct daemon *daemon)
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
 {
 	struct daemon *daemon = data;
-	struct timespec now;
 
 	(void)source;
 	(void)info;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-			 (unsigned long long)now.tv_sec * 1000000 +
-				 (unsigned long long)now.tv_nsec / 1000);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_ns() / 1000);
 	daemon->counters.config_last_reload_ok = daemon_reconfigure(daemon) == 0;
 	if (daemon->counters.config_last_reload_ok) {
-		daemon->counters.config_last_success_time_s = unix_time_s();
+		daemon->counters.config_last_success_time_s = (double)clock_unix_ns() / 1e9;
 		log_info("configuration reloaded");
 	} else {
 		daemon->counters.config_reloads_failed++;
@@ -273,7 +262,7 @@ static int daemon_start(struct daemon *daemon)
 		.unready = service_unready,
 	};
 	daemon->counters.config_last_reload_ok = true;
-	daemon->counters.config_last_success_time_s = unix_time_s();
+	daemon->counters.config_last_success_time_s = (double)clock_unix_ns() / 1e9;
 	if ((r = sd_event_default(&daemon->event)) < 0 || (r = watch_signals(daemon)) < 0) {
 		log_error("cannot set up the event loop", "reason", strerror(-r));
 		return r;

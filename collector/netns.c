@@ -8,6 +8,7 @@
 
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/members.h"
 #include "collector/memory.h"
 #include "collector/netns_iterator.h"
@@ -51,14 +52,6 @@ struct netns_cache {
 	struct members members;
 	uint64_t resolutions;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
 
 /* Asks the iterator, which is read at most once in a resolution and only when a link was refused. */
 static int ask_iterator(struct netns_cache *cache, int32_t pid, uint64_t *ret_inode)
@@ -347,7 +340,7 @@ static int compare_inode(const void *a, const void *b)
 static int collect_claims(struct netns_cache *cache, struct collection *collection,
 			  struct claim *claims, size_t *ret_n)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_monotonic_ns();
 	size_t n = 0, asked = 0;
 
 	for_each_group(group, collection->hierarchy) {

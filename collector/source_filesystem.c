@@ -16,6 +16,7 @@
 #include "collector/buffer.h"
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/disks.h"
 #include "collector/layer.h"
 #include "collector/members.h"
@@ -129,14 +130,6 @@ struct job {
 	struct layer_usage usage;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
-
 static bool job_stopped(void *data)
 {
 	return worker_stopping(data);
@@ -172,10 +165,11 @@ static void job_done(struct worker_job *data)
 	if (entry && !job->job.cancelled) {
 		state->walks[walk_result(job->err)]++;
 		entry->walking = false;
-		entry->next_ns = now_ns() + state->options->filesystem_interval_s * SECOND_NS;
+		entry->next_ns =
+			clock_monotonic_ns() + state->options->filesystem_interval_s * SECOND_NS;
 		if (job->err == 0) {
 			entry->usage = job->usage;
-			entry->finished_ns = now_ns();
+			entry->finished_ns = clock_monotonic_ns();
 			entry->measured = true;
 		}
 	}
@@ -403,7 +397,7 @@ static int filesystem_collect(void *opened, struct collection *collection, struc
 	state->collections++;
 	if (state->worker)
 		worker_dispatch(state->worker);
-	state->now_ns = now_ns();
+	state->now_ns = clock_monotonic_ns();
 	add_disks(state, snapshot, families);
 	if (state->worker)
 		err = add_layers(state, collection, families);

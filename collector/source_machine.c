@@ -8,6 +8,7 @@
 
 #include "collector/buffer.h"
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/machine.h"
 #include "collector/memory.h"
 #include "collector/options.h"
@@ -194,11 +195,9 @@ static void machine_close(void *opened)
 /* Reads the hardware if that is due. 0 or -errno. */
 static int refresh(struct state *state, const struct family families[])
 {
-	struct timespec t;
+	uint64_t now = clock_monotonic_ns();
 	bool detailed = false;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	uint64_t now = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 	int err = file_read_at(state->sysfs, "devices/system/cpu/online", 65536, &state->text);
 	if (err < 0)
 		return err;

@@ -16,6 +16,7 @@
 
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/members.h"
 #include "collector/memory.h"
 #include "collector/proc_stat.h"
@@ -308,11 +309,9 @@ static void add_states(struct state *state, struct collection *collection, struc
 static int process_collect(void *opened, struct collection *collection, struct family families[])
 {
 	struct state *state = opened;
-	struct timespec now;
 	size_t asked = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	state->now_ns = (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+	state->now_ns = clock_monotonic_ns();
 	state->collections++;
 	for_each_group(group, collection->hierarchy) {
 		uint64_t processes;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every source, in the order in which its families come out. A new one is two lines here. */
+#include "collector/clock.h"
 #include "collector/source.h"
 
 #include <errno.h>
@@ -57,12 +58,7 @@ const size_t n_sources = ARRAY_SIZE(sources);
 
 bool collection_expired(const struct collection *collection)
 {
-	struct timespec now;
-
-	if (!collection->deadline_ns)
-		return false;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec > collection->deadline_ns;
+	return collection->deadline_ns && clock_monotonic_ns() > collection->deadline_ns;
 }
 
 bool is_absent(int err)

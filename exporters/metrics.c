@@ -5,6 +5,7 @@
 
 #include "collector/arena.h"
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/memory.h"
 #include "collector/options.h"
 #include "exporters/exporter.h"
@@ -53,13 +54,10 @@ static void nothing_end(void *state)
 static uint64_t scrape_deadline_ns(double timeout_s)
 {
 	double budget_s = timeout_s - 0.5 > timeout_s / 2 ? timeout_s - 0.5 : timeout_s / 2;
-	struct timespec now;
 
 	if (!(timeout_s > 0) || timeout_s > 3600)
 		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec +
-	       (uint64_t)(budget_s * 1e9);
+	return clock_monotonic_ns() + (uint64_t)(budget_s * 1e9);
 }
 
 /* The bits of all parameters of that name; -EINVAL after a problem document. */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/log.h"
 #include "collector/memory.h"
 #include "exporters/exchange.h"
@@ -50,10 +51,7 @@ struct server {
 
 static uint64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return clock_monotonic_ns() / 1000000;
 }
 
 /* IPv4 addresses as IPv4-mapped ones; local sockets as ::1. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "collector/clock.h"
 #include "collector/memory.h"
 #include "collector/runtimes/json_file.h"
 
@@ -158,11 +159,9 @@ static void rescan(const struct runtime_context *context)
 const struct oci_state *oci_state_find(const struct runtime_context *context, const char *cgroup)
 {
 	struct oci_states *states = context->oci_states;
-	struct timespec now;
+	uint64_t now_ns = clock_monotonic_ns();
 	struct oci_state *state;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 	if (!states->scanned_ns || now_ns - states->scanned_ns > rescan_ns) {
 		rescan(context);
 		states->scanned_ns = now_ns;
