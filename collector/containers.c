@@ -89,6 +89,20 @@ static bool is_last(const struct group *group)
 	return group->inside || kind == KIND_CONTAINER || kind == KIND_MACHINE || kind == KIND_VM;
 }
 
+/*
+ * crun under systemd puts a container's processes, and its limits, into a group "container" within
+ * the scope that systemd made: throttling and limits are told by that one alone.
+ */
+static void find_delegate(struct group *group)
+{
+	struct group *child = group->first_child;
+	bool only = child && !child->next_sibling && streq(child->name, "container");
+
+	group->delegate = NULL;
+	if (only && group->identity->kind == KIND_CONTAINER)
+		group->delegate = child;
+}
+
 /* A pause container is a part of its pod, as a container's own cgroups are a part of it. */
 static bool is_inside(const struct group *group)
 {
@@ -116,6 +130,8 @@ static void identify(struct containers *containers, struct hierarchy *hierarchy,
 		if (!group->parent || !is_last(group->parent))
 			identity_update(options, &containers->context, group, now, counters);
 		group->inside = is_inside(group);
+		find_delegate(group);
+		group->is_delegate = group->parent && group->parent->delegate == group;
 	}
 }
 

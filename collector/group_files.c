@@ -198,7 +198,7 @@ static int open_file(struct hierarchy *hierarchy, struct group *group, unsigned 
 	}
 	if (fd < 0)
 		return fd;
-	*ret_close = !hierarchy->place[file] || !group->workload ||
+	*ret_close = !hierarchy->place[file] || !(group->workload || group->is_delegate) ||
 		     hierarchy->open_fds >= hierarchy->fd_budget;
 	if (!*ret_close) {
 		group->kept[hierarchy->place[file] - 1] = fd;

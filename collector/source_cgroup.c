@@ -178,14 +178,20 @@ static void add_derived(struct rows *rows, struct rows_bound *bound, const struc
 /* 0, or the first error that does not mean "no data". */
 static int collect_group(struct rows *rows, struct group *group)
 {
+	struct group *from = group->delegate ? group->delegate : group;
 	int err = 0;
 
 	if (rows->limits_size)
 		find_parent_limits(rows, group);
+	if (group->delegate) {
+		if (rows->limits_size)
+			add_hidden_limits(rows, group);
+		rows->last_parent = NULL; /* what its parent said is no longer known */
+	}
 	rows->group_stamp = ++rows->stamp;
 	rows->workload = group->workload;
 	for (unsigned i = 0; i < rows->n_files; i++) {
-		int one = read_file(rows, group, &rows->files[i]);
+		int one = read_file(rows, from, &rows->files[i]);
 
 		if (one && !err && !is_absent(one))
 			err = one;

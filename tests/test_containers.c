@@ -101,6 +101,25 @@ static void rolls_up_containers(void **state)
 		assert_int_equal(w->snapshot->workloads[i].index, i);
 }
 
+/* What crun makes under systemd; a container that makes such a group beside others of its own is none. */
+static void finds_the_group_with_the_limits(void **state)
+{
+	struct world *w = *state;
+	const char *scope = "/system.slice/libpod-" ID ".scope";
+
+	tree_mkdir(w->tree, "cgroup/system.slice/libpod-" ID ".scope/container/app");
+	discover(w);
+	const struct group *group = hierarchy_find(w->hierarchy, find(w, scope)->id);
+	assert_non_null(group->delegate);
+	assert_string_equal(group->delegate->name, "container");
+	assert_true(group->delegate->is_delegate);
+	assert_null(hierarchy_find(w->hierarchy, find(w, "/system.slice/docker-" ID ".scope")->id)
+			    ->delegate);
+	tree_mkdir(w->tree, "cgroup/system.slice/libpod-" ID ".scope/other");
+	discover(w);
+	assert_null(group->delegate);
+}
+
 static void reads_inside_on_demand(void **state)
 {
 	struct world *w = *state;
@@ -176,11 +195,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(rolls_up_containers),
-		TEST(reads_inside_on_demand),
-		TEST(filters),
-		TEST(names_the_bad_pattern),
-		TEST(stops_at_the_maximum),
+		TEST(rolls_up_containers),	  TEST(finds_the_group_with_the_limits),
+		TEST(reads_inside_on_demand),	  TEST(filters),
+		TEST(names_the_bad_pattern),	  TEST(stops_at_the_maximum),
 		TEST(cleans_and_shortens_labels),
 	};
 

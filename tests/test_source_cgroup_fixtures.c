@@ -106,13 +106,24 @@ static bool is_simple(const struct metric *metric)
 	       (!metric->from.key || !strpbrk(metric->from.key, "*#"));
 }
 
+/* The file that tells of a workload: crun's containers have theirs one group further down. */
+static char *file_of(const char *tree, const struct workload *workload, const char *file)
+{
+	char *inner = xasprintf("%s/cgroup%s/container/%s", tree, workload->path, file);
+	cleanup_free char *folder = xasprintf("%s/cgroup%s/container", tree, workload->path);
+
+	if (access(folder, F_OK) == 0)
+		return inner;
+	free(inner);
+	return xasprintf("%s/cgroup%s/%s", tree, workload->path, file);
+}
+
 static void compare_family(const char *tree, const struct snapshot *snapshot,
 			   const struct family *family)
 {
 	for (uint32_t i = 0; i < snapshot->n_workloads; i++) {
 		const struct workload *workload = &snapshot->workloads[i];
-		cleanup_free char *path = xasprintf("%s/cgroup%s/%s", tree, workload->path,
-						    family->metric->from.file);
+		cleanup_free char *path = file_of(tree, workload, family->metric->from.file);
 		uint64_t value = 0, got = 0;
 		unsigned expected, n = 0;
 
