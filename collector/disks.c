@@ -90,8 +90,9 @@ static char *disk_label(const struct mount *mount)
 }
 
 /*
- * One series per device: of bind mounts and subvolumes the first stands for all. Of several mounts on
- * one point the last is the one to be seen.
+ * One series per file system: of bind mounts and subvolumes the first stands for all, also of a tmpfs
+ * whose label is the mount point (/run/netns is a part of /run). Of several mounts on one point the
+ * last is the one to be seen.
  */
 static void add_disk(struct disks *disks, const struct mount *mount)
 {
@@ -100,6 +101,8 @@ static void add_disk(struct disks *disks, const struct mount *mount)
 	for (size_t i = 0; i < disks->n; i++) {
 		struct disk *disk = &disks->items[i];
 
+		if (disk->major == mount->major && disk->minor == mount->minor)
+			return;
 		if (!streq(disk->device, device))
 			continue;
 		if (streq(disk->point, mount->point)) {

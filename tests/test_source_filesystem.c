@@ -69,6 +69,30 @@ static void measures_host(void **state)
 	tree_remove(tree);
 }
 
+/* ip-netns(8) binds a part of /run over itself: its space must not count twice. */
+static void counts_bind_mounts_once(void **state)
+{
+	char *tree = host_tree("");
+	struct reading reading;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(stat(tree, &st), 0);
+	cleanup_free char *mounts =
+		xasprintf("27 1 %1$u:%2$u / /run rw - tmpfs tmpfs rw\n"
+			  "28 27 %1$u:%2$u /netns /run/netns rw shared:5 - tmpfs tmpfs rw\n",
+			  major(st.st_dev), minor(st.st_dev));
+	tree_write(tree, "proc/1/mountinfo", mounts);
+	tree_mkdir(tree, "root/run/netns");
+	reading_open_tree(&reading, tree, "filesystem");
+	const struct snapshot *s = reading_take(&reading);
+	assert_int_equal(count_samples(s, USAGE, NULL), 1);
+	assert_non_null(find_sample(s, USAGE, "/", "/run", NULL));
+	snapshot_unref(s);
+	reading_close(&reading);
+	tree_remove(tree);
+}
+
 static void measures_layer(void **state)
 {
 	char *tree = host_tree("");
@@ -121,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(measures_host),
+		cmocka_unit_test(counts_bind_mounts_once),
 		cmocka_unit_test(measures_layer),
 		cmocka_unit_test(is_off_without_interval),
 	};
