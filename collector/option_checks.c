@@ -9,10 +9,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "collector/cleanup.h"
 #include "collector/memory.h"
 #include "collector/nearest.h"
+#include "collector/snapshot.h"
 #include "collector/source.h"
 
 static int wrong(char **ret_reason, const char *reason)
@@ -159,12 +161,24 @@ int option_check_directory(const char *text, char **ret_reason)
 	return S_ISDIR(stat_of.st_mode) ? 0 : wrong(ret_reason, "is not a directory");
 }
 
-int option_check_directory_or_empty(const char *text, char **ret_reason)
+/* The mount point of cgroup2 itself: the directory above it holds cgroup v1 on hybrid hosts. */
+int option_check_cgroupfs_or_empty(const char *text, char **ret_reason)
 {
-	return *text ? option_check_directory(text, ret_reason) : 0;
+	cleanup_free char *controllers = xasprintf("%s/cgroup.controllers", text);
+	cleanup_free char *unified = xasprintf("%s/unified/cgroup.controllers", text);
+	int err = *text ? option_check_directory(text, ret_reason) : 0;
+
+	if (err || !*text || access(controllers, F_OK) == 0)
+		return err;
+	if (access(unified, F_OK) == 0)
+		*ret_reason = xstrdup("is not cgroup2, did you mean its directory \"unified\"?");
+	else
+		*ret_reason = xstrdup("is not cgroup2: it has no file cgroup.controllers");
+	return -EINVAL;
 }
 
-int option_check_regex(const char *text, char **ret_reason)
+/* Freed by the caller with pcre2_code_free(); NULL: *ret_reason says why. */
+static pcre2_code *compile_regex(const char *text, char **ret_reason)
 {
 	int error;
 	size_t offset;
@@ -173,13 +187,42 @@ int option_check_regex(const char *text, char **ret_reason)
 					 &offset, NULL);
 	char message[256];
 
-	if (code) {
-		pcre2_code_free(code);
-		return 0;
-	}
+	if (code)
+		return code;
 	pcre2_get_error_message(error, (PCRE2_UCHAR *)message, sizeof(message));
 	*ret_reason = xasprintf("is not a regular expression: %s at offset %zu", message, offset);
-	return -EINVAL;
+	return NULL;
+}
+
+int option_check_regex(const char *text, char **ret_reason)
+{
+	pcre2_code *code = compile_regex(text, ret_reason);
+
+	if (!code)
+		return -EINVAL;
+	pcre2_code_free(code);
+	return 0;
+}
+
+int option_check_kind_regex(const char *text, char **ret_reason)
+{
+	pcre2_code *code = compile_regex(text, ret_reason);
+	bool matches = false;
+
+	if (!code)
+		return -EINVAL;
+	pcre2_match_data *match = pcre2_match_data_create_from_pattern(code, NULL);
+	for (int kind = 0; match && !matches && kind < N_WORKLOAD_KINDS; kind++) {
+		const char *name = workload_kind_name(kind);
+
+		matches = pcre2_match(code, (PCRE2_SPTR)name, strlen(name), 0, 0, match, NULL) >= 0;
+	}
+	pcre2_match_data_free(match);
+	pcre2_code_free(code);
+	return matches ? 0
+		       : wrong(ret_reason,
+			       "matches no kind; there are host, slice, service, scope, "
+			       "container, pod, vm, machine and other");
 }
 
 int option_check_metric(const char *text, char **ret_reason)

@@ -10,8 +10,10 @@
 int option_check_address(const char *text, char **ret_reason);
 int option_check_telemetry_path(const char *text, char **ret_reason);
 int option_check_directory(const char *text, char **ret_reason);
-int option_check_directory_or_empty(const char *text, char **ret_reason);
+int option_check_cgroupfs_or_empty(const char *text, char **ret_reason);
 int option_check_regex(const char *text, char **ret_reason);
+/* A regular expression that at least one kind of workload matches: else it is misspelt. */
+int option_check_kind_regex(const char *text, char **ret_reason);
 int option_check_metric(const char *text, char **ret_reason);
 
 /* Digits only. */

@@ -237,6 +237,11 @@ static const struct {
 				    "missing closing parenthesis at offset 1" },
 	{ "--path.procfs=/nowhere",
 	  "--path.procfs: \"/nowhere\" cannot be used: No such file or directory" },
+	{ "--path.cgroupfs=/proc", "--path.cgroupfs: \"/proc\" is not cgroup2: it has no file "
+				   "cgroup.controllers" },
+	{ "--cgroups.exclude-kind=conteiner",
+	  "--cgroups.exclude-kind: \"conteiner\" matches no kind; there are host, slice, service, "
+	  "scope, container, pod, vm, machine and other" },
 	{ "--path.procfs=", "--path.procfs: \"\" is no directory" },
 	{ "--path.rootfs=/proc/version", "--path.rootfs: \"/proc/version\" is not a directory" },
 	{ "--metrics.enable=container_memory_numa_byte",
