@@ -39,6 +39,7 @@ struct daemon {
 	sd_event *event;
 	struct listeners *listeners;
 	bool stopping;
+	bool web_wrong; /* the file of --web.config.file, at start */
 };
 
 static struct options *options_release(struct options *options)
@@ -242,6 +243,7 @@ static int web_start(struct daemon *daemon)
 		return r;
 	}
 	r = web_new(daemon->options->web_config_file, daemon->worker, &daemon->web, &error);
+	daemon->web_wrong = r < 0;
 	if (r < 0)
 		log_error("web configuration is wrong", "reason", error);
 	return r;
@@ -328,5 +330,7 @@ int main(int argc, char **argv)
 		status = sd_event_loop(daemon.event);
 	}
 	daemon_end(&daemon);
+	if (daemon.web_wrong)
+		return (int)OPTIONS_EXIT_CONFIG;
 	return status < 0 ? EXIT_CANNOT_START : status;
 }
