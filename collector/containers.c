@@ -17,6 +17,7 @@ struct containers {
 	const struct options *options;
 	struct runtime_context context;
 	struct filter *id, *name, *kind;
+	struct filter *labels; /* NULL: none is exported */
 };
 
 int containers_new(const struct options *options, struct containers **ret_containers,
@@ -35,6 +36,10 @@ int containers_new(const struct options *options, struct containers **ret_contai
 	if (!err)
 		err = filter_new(&options->cgroups_include_kind, &options->cgroups_exclude_kind,
 				 &c->kind, ret_error);
+	if (!err && options->containers_labels.n)
+		err = filter_new(&options->containers_labels, &(const struct string_list){ 0 },
+				 &c->labels, ret_error);
+	c->context.labels = c->labels;
 	if (err) {
 		containers_free(c);
 		return err;
@@ -51,6 +56,7 @@ void containers_free(struct containers *containers)
 	filter_free(containers->id);
 	filter_free(containers->name);
 	filter_free(containers->kind);
+	filter_free(containers->labels);
 	free(containers);
 }
 

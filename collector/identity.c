@@ -6,6 +6,7 @@
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
 #include "collector/collect.h"
+#include "collector/filter.h"
 #include "collector/leaf.h"
 #include "collector/memory.h"
 #include "collector/options.h"
@@ -16,6 +17,7 @@
  * for ever more rarely. What is known is checked for changes with one stat.
  */
 static const uint64_t second_ns = UINT64_C(1000) * 1000 * 1000;
+enum { LABELS_MAX = 64 }; /* of one container, exported */
 enum { LONGEST_PAUSE_S = 64, CHECK_EVERY_S = 10 };
 
 static char *clean_label(const struct options *options, const char *bytes,
@@ -52,6 +54,8 @@ struct identity *identity_new(const struct options *options, const struct group 
 	identity->namespace = xstrdup("");
 	identity->pod = xstrdup("");
 	identity->container = xstrdup("");
+	identity->image_id = xstrdup("");
+	identity->pod_uid = xstrdup("");
 	identity->fresh = true;
 	return identity;
 }
@@ -61,6 +65,7 @@ void identity_free(struct identity *identity)
 	if (!identity)
 		return;
 	facts_free(&identity->facts);
+	fact_labels_free(identity->labels, identity->n_labels);
 	free(identity->path);
 	free(identity->container_id);
 	free(identity->name);
@@ -68,6 +73,8 @@ void identity_free(struct identity *identity)
 	free(identity->namespace);
 	free(identity->pod);
 	free(identity->container);
+	free(identity->image_id);
+	free(identity->pod_uid);
 	free(identity);
 }
 
@@ -95,13 +102,52 @@ static void tell_pod(struct group *pod, const struct identity *child)
 	identity->fresh = true;
 }
 
-static void take_over(const struct options *options, struct group *group, struct facts *facts,
-		      struct self_counters *counters)
+/* Names that differ stay different, however long or broken they are: see utf8_clean(). */
+static bool has_label(const struct identity *identity, const char *name)
+{
+	for (size_t i = 0; i < identity->n_labels; i++)
+		if (streq(identity->labels[i].name, name))
+			return true;
+	return false;
+}
+
+static void choose_labels(const struct options *options, const struct runtime_context *context,
+			  struct identity *identity, struct self_counters *counters)
+{
+	const struct facts *facts = &identity->facts;
+
+	fact_labels_free(identity->labels, identity->n_labels);
+	identity->labels = NULL;
+	identity->n_labels = 0;
+	if (!context->labels)
+		return;
+	counters->container_labels_dropped += facts->labels_dropped;
+	for (size_t i = 0; i < facts->n_labels; i++) {
+		cleanup_free char *name = clean_label(options, facts->labels[i].name, counters);
+
+		if (!filter_admits(context->labels, name) || has_label(identity, name))
+			continue;
+		if (identity->n_labels == LABELS_MAX) {
+			counters->container_labels_dropped++;
+			continue;
+		}
+		identity->labels = xreallocarray(identity->labels, identity->n_labels + 1,
+						 sizeof(*identity->labels));
+		identity->labels[identity->n_labels++] = (struct fact_label){
+			.name = xstrdup(name),
+			.value = clean_label(options, facts->labels[i].value, counters),
+		};
+	}
+}
+
+static void take_over(const struct options *options, const struct runtime_context *context,
+		      struct group *group, struct facts *facts, struct self_counters *counters)
 {
 	struct identity *identity = group->identity;
 
 	facts_free(&identity->facts);
 	identity->facts = *facts;
+	choose_labels(options, context, identity, counters);
 	if (facts->runtime)
 		identity->runtime = facts->runtime;
 	if (facts->kind != N_WORKLOAD_KINDS)
@@ -111,6 +157,8 @@ static void take_over(const struct options *options, struct group *group, struct
 	adopt(options, &identity->image, facts->image, counters);
 	adopt(options, &identity->namespace, facts->namespace, counters);
 	adopt(options, &identity->pod, facts->pod, counters);
+	adopt(options, &identity->image_id, facts->image_id, counters);
+	adopt(options, &identity->pod_uid, facts->pod_uid, counters);
 	if (!facts->sandbox)
 		adopt(options, &identity->container, facts->container, counters);
 	if (facts->started_ms)
@@ -133,7 +181,7 @@ void identity_update(const struct options *options, const struct runtime_context
 		return;
 	int err = runtimes_look_up(context, group, &facts);
 	if (!err) {
-		take_over(options, group, &facts, counters);
+		take_over(options, context, group, &facts, counters);
 		return;
 	}
 	counters->metadata_errors += err != -ENOENT;

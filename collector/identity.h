@@ -19,12 +19,15 @@ struct identity {
 	char *path;	     /* the group's path as a label */
 	char *container_id;
 	char *name, *image, *namespace, *pod, *container;
+	char *image_id, *pod_uid;
 	int64_t start_ms; /* Unix time, from its runtime or from its first process; 0 = not known yet */
 	unsigned start_tries;
 	bool excluded; /* by a filter; containers.c sets it when `fresh` */
 	bool fresh;    /* the labels have changed since containers.c last looked */
 	bool known;    /* a runtime knew it: facts are there */
 	struct facts facts;
+	struct fact_label *labels; /* those of the facts that --containers.labels admits; cleaned */
+	size_t n_labels;
 	uint64_t next_look_ns; /* CLOCK_MONOTONIC; when the runtimes are asked again */
 	unsigned looks;	       /* in vain, so far */
 };

@@ -24,8 +24,8 @@ static const char *const log_formats[] = {
 };
 
 static const char general[] = "General", web[] = "Web", path[] = "Where to read",
-		  collector[] = "Sources", cgroups[] = "Which cgroups", metrics[] = "Which metrics",
-		  logging[] = "Logging";
+		  collector[] = "Sources", cgroups[] = "Which cgroups", containers[] = "Containers",
+		  metrics[] = "Which metrics", logging[] = "Logging";
 
 static const struct option_row static_rows[] = {
 	{ .name = "help",
@@ -225,6 +225,38 @@ static const struct option_row static_rows[] = {
 	  .placeholder = "N",
 	  .group = cgroups,
 	  .help = "Cgroups to export at most; the rest is dropped and counted." },
+
+	{ .name = "containers.labels",
+	  .type = OPTION_LIST,
+	  .offset = AT(containers_labels),
+	  .placeholder = "REGEX",
+	  .group = containers,
+	  .check = option_check_regex,
+	  .help = "Export the labels of containers whose name matches one of these PCRE2 "
+		  "expressions, anchored at both ends, as container_label_info. None by default; "
+		  "environment variables are never exported. Repeatable." },
+	{ .name = "containers.remember",
+	  .type = OPTION_SECONDS,
+	  .offset = AT(containers_remember_s),
+	  .value = "1h",
+	  .max = 604800,
+	  .placeholder = "DURATION",
+	  .group = containers,
+	  .help = "Time for which OOM kills, restarts, exit codes and events of a container that "
+		  "is "
+		  "gone are shown." },
+	{ .name = "containers.settle",
+	  .type = OPTION_SECONDS,
+	  .offset = AT(containers_settle_s),
+	  .value = "1m",
+	  .max = 3600,
+	  .placeholder = "DURATION",
+	  .group = containers,
+	  .help = "Time for which a counter that outlives containers stands at 0 when it is new, "
+		  "so "
+		  "that increase() counts also what happened before the first scrape. Not below "
+		  "the "
+		  "longest scrape interval." },
 
 	{ .name = "labels.max-length",
 	  .type = OPTION_NUMBER,

@@ -44,6 +44,11 @@ struct options {
 	uint64_t cgroups_max;	    /* workloads; the rest is dropped and counted */
 	uint64_t labels_max_length; /* bytes of a label value; longer ones end in a hash */
 
+	/* --containers.*; times in seconds */
+	struct string_list containers_labels; /* PCRE2 on names of labels; empty = none */
+	uint64_t containers_remember_s;	      /* how long counters of what is gone are shown */
+	uint64_t containers_settle_s;	      /* how long a new counter stands at 0 */
+
 	/* --metrics.* */
 	struct string_list metrics_enable; /* optional rows by name */
 	bool compat_cadvisor_sentinels;

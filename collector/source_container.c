@@ -12,7 +12,7 @@
 #include "collector/proc_stat.h"
 #include "collector/source.h"
 
-enum { LAST_SEEN, START_TIME, INFO, SCRAPE_ERROR };
+enum { LAST_SEEN, START_TIME, SCRAPE_ERROR };
 
 static const struct metric metrics[] = {
 	[LAST_SEEN] = {
@@ -28,13 +28,6 @@ static const struct metric metrics[] = {
 			"pods, and until a process was seen.",
 		.unit = "seconds",
 		.scale = SCALE_MILLISECONDS,
-	},
-	[INFO] = {
-		.name = "container_info",
-		.help = "What kind of workload a cgroup is, its runtime and the runtime's id for it, "
-			"from the cgroup's path.",
-		.labels = { "kind", "runtime", "container_id" },
-		.type = METRIC_INFO,
 	},
 	[SCRAPE_ERROR] = {
 		.name = "container_scrape_error",
@@ -154,14 +147,11 @@ static void add_workload(const struct state *state, struct snapshot *snapshot,
 			 struct family families[], const struct group *group)
 {
 	const struct workload *w = group->workload;
-	const char *const info[] = { workload_kind_name(w->kind), w->runtime, w->container_id };
 	int64_t start_ms = w->kind == KIND_HOST ? state->boot_ms : group->identity->start_ms;
 
 	family_add_integer(snapshot, &families[LAST_SEEN], w, NULL, (uint64_t)snapshot->time_ms);
 	if (start_ms > 0)
 		family_add_integer(snapshot, &families[START_TIME], w, NULL, (uint64_t)start_ms);
-	family_add_integer(snapshot, &families[INFO], w,
-			   snapshot_labels(snapshot, ARRAY_SIZE(info), info), 1);
 }
 
 static int container_collect(void *opened, struct collection *collection, struct family families[])
@@ -191,7 +181,7 @@ static int container_collect(void *opened, struct collection *collection, struct
 
 const struct source source_container = {
 	.name = "container",
-	.help = "which workloads are there, of what kind, and since when",
+	.help = "which workloads are there, and since when",
 	.metrics = metrics,
 	.n_metrics = ARRAY_SIZE(metrics),
 	.open = container_open,

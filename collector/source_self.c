@@ -18,6 +18,7 @@ enum {
 	GROUPS_DROPPED,
 	LABELS_SHORTENED,
 	METADATA_ERRORS,
+	CONTAINER_LABELS_DROPPED,
 	WALK_ERRORS,
 	OPEN_FDS,
 	FD_MEMORY,
@@ -94,6 +95,13 @@ static const struct metric metrics[] = {
 		.name = "tallyman_metadata_errors_total",
 		.help = "Files of container runtimes that could not be read or understood; the "
 			"workload is then called by its path alone.",
+		.type = METRIC_COUNTER,
+		.scope = SCOPE_HOST,
+	},
+	[CONTAINER_LABELS_DROPPED] = {
+		.name = "tallyman_container_labels_dropped_total",
+		.help = "Labels of containers that --containers.labels admits, or may admit, and that "
+			"were too many.",
 		.type = METRIC_COUNTER,
 		.scope = SCOPE_HOST,
 	},
@@ -216,6 +224,7 @@ static int self_collect(void *state, struct collection *collection, struct famil
 	add(s, &families[GROUPS_DROPPED], NULL, h->groups_dropped);
 	add(s, &families[LABELS_SHORTENED], NULL, counters->labels_shortened);
 	add(s, &families[METADATA_ERRORS], NULL, counters->metadata_errors);
+	add(s, &families[CONTAINER_LABELS_DROPPED], NULL, counters->container_labels_dropped);
 	add(s, &families[WALK_ERRORS], NULL, h->walk_errors);
 	add(s, &families[OPEN_FDS], "directory", h->open_dirs);
 	add(s, &families[OPEN_FDS], "file", h->open_fds);

@@ -9,6 +9,7 @@
 #include "collector/cleanup.h"
 
 extern const struct source source_container;
+extern const struct source source_info;
 extern const struct source source_cpu;
 extern const struct source source_memory;
 extern const struct source source_memory_stat;
@@ -31,6 +32,7 @@ extern const struct source source_exporter;
 
 const struct source *const sources[] = {
 	&source_container,
+	&source_info,
 	&source_cpu,
 	&source_memory,
 	&source_memory_stat,

@@ -42,6 +42,18 @@ static const char *state_of(const json_t *state)
 	return "exited";
 }
 
+/* "none" stands there too; it is no state of health. */
+static const char *health_of(const json_t *state)
+{
+	static const char *const known[] = { "healthy", "unhealthy", "starting" };
+	cleanup_free char *status = json_string_at(state, "Health", "Status", NULL);
+
+	for (size_t i = 0; status && i < ARRAY_SIZE(known); i++)
+		if (streq(status, known[i]))
+			return known[i];
+	return NULL;
+}
+
 static int docker_look_up(const struct runtime_context *context, const struct group *group,
 			  struct facts *ret)
 {
@@ -67,6 +79,7 @@ static int docker_look_up(const struct runtime_context *context, const struct gr
 	ret->created_ms = time_at(json, "Created");
 	ret->started_ms = time_at(state, "StartedAt");
 	ret->state = xstrdup(state_of(state));
+	ret->health = health_of(state);
 	if (json_is_integer(restarts))
 		ret->restarts = json_integer_value(restarts);
 	json_add_labels(json_at(json, "Config", "Labels", NULL), ret);

@@ -13,6 +13,7 @@
 
 #include "collector/snapshot.h"
 
+struct filter;
 struct group;
 struct identity;
 struct options;
@@ -26,7 +27,7 @@ struct file_stamp {
 };
 
 struct fact_label {
-	char *name, *value; /* raw, as the runtime has them */
+	char *name, *value; /* raw, as the runtime has them; cleaned in an identity */
 };
 
 enum { FACT_LABELS_MAX = 256, FACT_STRING_MAX = 65536 };
@@ -39,8 +40,9 @@ struct facts {
 	char *name, *image, *image_id;
 	char *namespace, *pod, *pod_uid, *container; /* Kubernetes */
 	char *state;				     /* "running", "paused", "restarting" */
-	int64_t created_ms, started_ms;		     /* Unix time; 0 is unknown */
-	int64_t restarts;			     /* -1 is unknown */
+	const char *health; /* static: "healthy", "unhealthy", "starting"; NULL: no check */
+	int64_t created_ms, started_ms; /* Unix time; 0 is unknown */
+	int64_t restarts;		/* -1 is unknown */
 	bool sandbox; /* a pause or infra container: part of its pod, no container */
 	struct fact_label *labels;
 	size_t n_labels, labels_dropped;
@@ -54,6 +56,7 @@ struct runtime_context {
 	const char *path_procfs;
 	struct oci_states *oci_states;
 	struct json_cache *json_cache;
+	const struct filter *labels; /* borrowed: which labels are exported; NULL: none */
 };
 
 struct runtime {
@@ -85,4 +88,5 @@ void facts_add_label(struct facts *facts, const char *name, const char *value);
 const char *facts_label(const struct facts *facts, const char *name);
 /* What Kubernetes' runtimes put into labels or annotations: io.kubernetes.pod.name and its like. */
 void facts_take_kubernetes(struct facts *facts);
+void fact_labels_free(struct fact_label *labels, size_t n);
 void facts_free(struct facts *facts);

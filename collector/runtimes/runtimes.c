@@ -123,6 +123,15 @@ void facts_take_kubernetes(struct facts *facts)
 		facts->sandbox = true;
 }
 
+void fact_labels_free(struct fact_label *labels, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(labels[i].name);
+		free(labels[i].value);
+	}
+	free(labels);
+}
+
 void facts_free(struct facts *facts)
 {
 	char *const strings[] = { facts->container_id, facts->name,	 facts->image,
@@ -132,10 +141,6 @@ void facts_free(struct facts *facts)
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		free(strings[i]);
-	for (size_t i = 0; i < facts->n_labels; i++) {
-		free(facts->labels[i].name);
-		free(facts->labels[i].value);
-	}
-	free(facts->labels);
+	fact_labels_free(facts->labels, facts->n_labels);
 	*facts = (struct facts){ 0 };
 }

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What container_info and its like tell, from the files of runtimes. */
+#include "collector/buffer.h"
+#include "tests/rows_support.h"
+
+#define WEB	    "7527a933d0dda13a66e82d844f72c71282e4128c99e7882c064dc0c7563f39cc"
+#define PATH	    "/system.slice/docker-" WEB ".scope"
+#define FILE_OF_WEB "root/var/lib/docker/containers/" WEB "/config.v2.json"
+
+static struct scene scene_with(const char *json)
+{
+	struct scene scene = { .tree = tree_new() };
+
+	scene.options = options_for_tree(scene.tree);
+	tree_mkdir(scene.tree, "cgroup" PATH);
+	tree_mkdir(scene.tree, "root");
+	if (json)
+		tree_write(scene.tree, FILE_OF_WEB, json);
+	return scene;
+}
+
+static const char json_of_web[] =
+	"{\"Name\":\"/web\",\"Image\":\"sha256:abc\",\"Created\":\"2026-11-23T01:02:03.5Z\","
+	"\"State\":{\"Running\":true,\"Health\":{\"Status\":\"healthy\"}},"
+	"\"Config\":{\"Image\":\"demo:1\",\"Env\":[\"PASSWORD=s3cr3t\"],\"Labels\":"
+	"{\"app\":\"web\",\"a.b\":\"1\",\"a-b\":\"2\",\"secret\":\"x\",\"app\\\"\\n\":\"q\\\"\\n\"}"
+	"}}";
+
+static void tells_what_docker_knows(void **state)
+{
+	struct scene scene = scene_with(json_of_web);
+
+	(void)state;
+	scene_collect(&scene);
+	expect_sample(&scene, "container_info", PATH,
+		      "kind=container,runtime=docker,container_id=" WEB
+		      ",image_id=sha256:abc,pod_uid=",
+		      1);
+	expect_sample(&scene, "container_creation_time_seconds", PATH, "", 1795395723500);
+	expect_sample(&scene, "container_health_state", PATH, "", 1);
+	/* Off by default. */
+	assert_int_equal(snapshot_family(scene.snapshot, "container_label_info")->n_samples, 0);
+	scene_end(&scene);
+}
+
+static void chooses_labels(void **state)
+{
+	char app[] = "app.*", ab[] = "a[.-]b", *patterns[] = { app, ab };
+	struct scene scene = scene_with(json_of_web);
+
+	(void)state;
+	scene.options.containers_labels = (struct string_list){ patterns, ARRAY_SIZE(patterns) };
+	scene_collect(&scene);
+	/* Names are values here, so nothing is sanitised and nothing can collide. */
+	expect_sample(&scene, "container_label_info", PATH, "label=app,value=web", 1);
+	expect_sample(&scene, "container_label_info", PATH, "label=a.b,value=1", 1);
+	expect_sample(&scene, "container_label_info", PATH, "label=a-b,value=2", 1);
+	assert_int_equal(snapshot_family(scene.snapshot, "container_label_info")->n_samples, 3);
+	assert_int_equal(scene.counters.container_labels_dropped, 0);
+	scene_end(&scene);
+}
+
+static void caps_labels(void **state)
+{
+	char numbers[] = "n.*", *patterns[] = { numbers };
+	cleanup(buffer_free) struct buffer json = { 0 };
+
+	(void)state;
+	buffer_puts(&json, "{\"Name\":\"/web\",\"Config\":{\"Labels\":{");
+	for (int i = 0; i < 300; i++)
+		buffer_printf(&json, "%s\"n%d\":\"%0*d\"", i ? "," : "", i, i ? 1 : 2000, 7);
+	buffer_puts(&json, "}}}");
+	buffer_putc(&json, '\0');
+	struct scene scene = scene_with(json.data);
+	scene.options.containers_labels = (struct string_list){ patterns, 1 };
+	scene_collect(&scene);
+	assert_int_equal(snapshot_family(scene.snapshot, "container_label_info")->n_samples, 64);
+	assert_int_equal(scene.counters.container_labels_dropped, 300 - 64);
+	assert_int_equal(scene.counters.labels_shortened, 1);
+	scene_end(&scene);
+}
+
+static void has_no_health_without_a_check(void **state)
+{
+	static const struct {
+		const char *state;
+		int samples, value;
+	} rows[] = {
+		{ "{}", 0, 0 },
+		{ "{\"Health\":null}", 0, 0 },
+		{ "{\"Health\":{\"Status\":\"none\"}}", 0, 0 },
+		{ "{\"Health\":{\"Status\":\"starting\"}}", 1, 0 },
+		{ "{\"Health\":{\"Status\":\"unhealthy\"}}", 1, 0 },
+		{ "{\"Health\":[]}", 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup_free char *json =
+			xasprintf("{\"Name\":\"/web\",\"State\":%s}", rows[i].state);
+		struct scene scene = scene_with(json);
+
+		scene_collect(&scene);
+		assert_int_equal(
+			snapshot_family(scene.snapshot, "container_health_state")->n_samples,
+			rows[i].samples);
+		if (rows[i].samples)
+			expect_sample(&scene, "container_health_state", PATH, "",
+				      (uint64_t)rows[i].value);
+		assert_int_equal(snapshot_family(scene.snapshot, "container_creation_time_seconds")
+					 ->n_samples,
+				 0);
+		scene_end(&scene);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tells_what_docker_knows),
+		cmocka_unit_test(chooses_labels),
+		cmocka_unit_test(caps_labels),
+		cmocka_unit_test(has_no_health_without_a_check),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
