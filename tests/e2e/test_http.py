@@ -68,7 +68,7 @@ def test_choices():
         if not only or not only < everything:
             raise AssertionError(f"collect[] gives {only}")
         without = names("?exclude[]=container")
-        support.equal(without & {"container_info"}, set())
+        support.equal(without & {"container_last_seen"}, set())
         if not without < everything:
             raise AssertionError("exclude[] adds something")
         for query in ("?collect[]=container&exclude[]=container", "?collect[]=nonsense",
