@@ -23,6 +23,7 @@ struct opened {
 	uint64_t errors;
 	bool enabled, open;
 	bool was_up; /* as last logged */
+	bool denied; /* logged */
 };
 
 struct collector {
@@ -33,7 +34,8 @@ struct collector {
 	struct opened *sources;
 	uint64_t generation;
 	const struct snapshot *shared[SHARED_SNAPSHOTS];
-	bool walk_failed; /* as last logged */
+	bool walk_failed;     /* as last logged */
+	bool metadata_denied; /* logged */
 };
 
 static void log_source(const struct source *source, const char *reason)
@@ -186,6 +188,25 @@ static void record(struct collector *collector, struct collection *collection, s
 	opened->was_up = !err;
 }
 
+/* Without root a part is missing: said once, not at each scrape. */
+static void log_denied(struct collector *collector, const char *denied, size_t i)
+{
+	if (!denied || collector->sources[i].denied)
+		return;
+	log_warn("not permitted to read all, continuing without it", "source", sources[i]->name,
+		 "missing", denied);
+	collector->sources[i].denied = true;
+}
+
+static void log_metadata_denied(struct collector *collector)
+{
+	if (!collector->counters->metadata_denied || collector->metadata_denied)
+		return;
+	log_warn("not permitted to read the files of container runtimes, continuing without them",
+		 "missing", "names, images and pods of containers");
+	collector->metadata_denied = true;
+}
+
 static void collect_source(struct collector *collector, struct collection *collection, size_t i,
 			   struct family *families)
 {
@@ -197,6 +218,8 @@ static void collect_source(struct collector *collector, struct collection *colle
 		return;
 	if (!collection_expired(collection))
 		err = sources[i]->collect(opened->state, collection, families);
+	log_denied(collector, collection->denied, i);
+	collection->denied = NULL;
 	collection->snapshot->sources[i].duration_ns = clock_monotonic_ns() - start;
 	record(collector, collection, i, err, families);
 }
@@ -230,6 +253,7 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 	walk(collector);
 	containers_discover(collector->containers, collector->hierarchy, snapshot,
 			    collector->counters);
+	log_metadata_denied(collector);
 	add_families(collector, snapshot);
 	add_statuses(collector, snapshot);
 	families = snapshot->families;

@@ -10,6 +10,7 @@
 #include "collector/leaf.h"
 #include "collector/memory.h"
 #include "collector/options.h"
+#include "collector/source.h"
 #include "collector/utf8.h"
 
 /*
@@ -185,6 +186,7 @@ void identity_update(const struct options *options, const struct runtime_context
 		return;
 	}
 	counters->metadata_errors += err != -ENOENT;
+	counters->metadata_denied |= is_denied(err);
 	uint64_t pause_s = UINT64_C(1) << (identity->looks < 6 ? identity->looks : 6);
 	identity->looks++;
 	identity->next_look_ns =

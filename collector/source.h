@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <errno.h>
+
 #include "collector/snapshot.h"
 
 struct hierarchy;     /* collector/cgroups.h */
@@ -18,6 +20,8 @@ struct collection {
 	struct snapshot *snapshot;   /* being built; its arena is for strings and labels */
 	const struct self_counters *counters;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0 is none */
+	/* Set by a source that may not read a part: what is so missing, a static string. */
+	const char *denied;
 };
 
 struct source {
@@ -53,3 +57,8 @@ bool collection_expired(const struct collection *collection);
  * is not there (ENOENT), or PSI switched off (EOPNOTSUPP). cgroup-v2.rst, and kernfs for ENODEV.
  */
 bool is_absent(int err);
+/* Errors that mean that the user we run as may not read it. */
+static inline bool is_denied(int err)
+{
+	return err == -EACCES || err == -EPERM;
+}

@@ -118,6 +118,7 @@ struct state {
 	struct buffer text;
 	uint64_t collections, now_ns;
 	uint64_t walks[N_WALK_RESULTS];
+	bool denied; /* a layer could not be found, or not be walked */
 };
 
 /* One walk. Shares nothing with the state while it runs. */
@@ -164,6 +165,7 @@ static void job_done(struct worker_job *data)
 	HASH_FIND(hh, state->entries, &job->id, sizeof(job->id), entry);
 	if (entry && !job->job.cancelled) {
 		state->walks[walk_result(job->err)]++;
+		state->denied |= is_denied(job->err);
 		entry->walking = false;
 		entry->next_ns =
 			clock_monotonic_ns() + state->options->filesystem_interval_s * SECOND_NS;
@@ -279,8 +281,11 @@ static void ask_first_process(struct state *state, struct hierarchy *hierarchy, 
 
 	entry->next_ns = state->now_ns + (age < RETRY_MAX_NS ? age : RETRY_MAX_NS);
 	if (members_read(hierarchy, group, CANDIDATES_MAX, &state->members) < 0 ||
-	    members_oldest(state->disks.procfs, &state->members, &pid, &start) < 0 ||
-	    procfs_read(state->disks.procfs, pid, "mountinfo", MOUNTINFO_MAX, &state->text) < 0)
+	    members_oldest(state->disks.procfs, &state->members, &pid, &start) < 0)
+		return;
+	int err = procfs_read(state->disks.procfs, pid, "mountinfo", MOUNTINFO_MAX, &state->text);
+	state->denied |= is_denied(err);
+	if (err < 0)
 		return;
 	entry->path = find_layer(state->text.data);
 	entry->asked = true;
@@ -401,6 +406,8 @@ static int filesystem_collect(void *opened, struct collection *collection, struc
 	add_disks(state, snapshot, families);
 	if (state->worker)
 		err = add_layers(state, collection, families);
+	if (state->denied)
+		collection->denied = "writable layers of containers";
 	if (err < 0)
 		return err;
 	for (size_t i = 0; i < N_WALK_RESULTS; i++)

@@ -254,6 +254,8 @@ static void add_fds(struct state *state, struct collection *collection, struct f
 	for (size_t i = 0; i < members->n; i++) {
 		int err = count_fds(state, members->pids[i], want_sockets, &fds, &sockets);
 
+		if (is_denied(err))
+			collection->denied = "descriptors and sockets of other users' processes";
 		if (err < 0 && !is_gone(err))
 			return;
 	}

@@ -11,6 +11,7 @@
 #include "collector/runtimes/json_cache.h"
 #include "collector/runtimes/json_file.h"
 #include "collector/runtimes/oci_state.h"
+#include "collector/source.h"
 
 extern const struct runtime runtime_docker;
 extern const struct runtime runtime_podman;
@@ -39,7 +40,7 @@ int runtimes_look_up(const struct runtime_context *context, const struct group *
 			return 0;
 		}
 		facts_free(&facts);
-		if (err != -ENOENT)
+		if (err != -ENOENT && !is_denied(worst))
 			worst = err;
 	}
 	return worst;
