@@ -135,7 +135,9 @@ static int credentials_read(const char *header, struct credentials *ret)
 		return -1;
 	}
 	ret->size = text.size;
-	ret->user = xstrndup((char *)text.data, text.size);
+	ret->user = xmalloc(text.size + 1); /* all of it, zero bytes too: it is wiped by its size */
+	memcpy(ret->user, text.data, text.size);
+	ret->user[text.size] = '\0';
 	explicit_bzero(text.data, text.size);
 	gnutls_free(text.data);
 	colon = strchr(ret->user, ':');

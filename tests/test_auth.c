@@ -189,6 +189,26 @@ static void test_garbage(void **state)
 	assert_int_equal(auth_check(fixture->auth, NULL, 0, NULL, on_told, fixture), AUTH_ALLOWED);
 }
 
+/* A zero byte first: what is wiped afterwards must be what was allocated. */
+static void test_zero_bytes(void **state)
+{
+	struct fixture *fixture = *state;
+	unsigned char credentials[3000];
+	const gnutls_datum_t plain = { credentials, sizeof(credentials) };
+	gnutls_datum_t coded;
+	cleanup_free char *header = NULL;
+
+	memset(credentials, 'a', sizeof(credentials));
+	credentials[0] = '\0';
+	credentials[5] = ':';
+	assert_int_equal(gnutls_base64_encode2(&plain, &coded), 0);
+	header = xasprintf("Basic %.*s", (int)coded.size, coded.data);
+	gnutls_free(coded.data);
+	assert_int_equal(auth_check(fixture->auth, fixture->users, 2, header, on_told, fixture),
+			 AUTH_DENIED);
+	assert_int_equal(worker_pending(fixture->worker), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +221,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_too_many_checks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_zero_bytes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
