@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "collector/beneath.h"
 #include "collector/buffer.h"
 #include "collector/cleanup.h"
-#include "collector/layer.h"
 #include "collector/memory.h"
 #include "collector/mountinfo.h"
 #include "collector/options.h"
@@ -206,7 +206,7 @@ void disks_close(struct disks *disks)
 
 int disk_stat(const struct disks *disks, const struct disk *disk, struct statvfs *ret)
 {
-	cleanup_close int fd = layer_open(disks->rootfs, disk->point, O_PATH);
+	cleanup_close int fd = open_beneath(disks->rootfs, disk->point, O_PATH, FOLLOW_IN_ROOT);
 	struct statvfs fs;
 	struct stat st;
 

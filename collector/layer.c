@@ -4,13 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
 
+#include "collector/beneath.h"
 #include "collector/cleanup.h"
 #include "collector/clock.h"
 #include "collector/memory.h"
@@ -91,17 +90,6 @@ static bool is_local(int fd)
 		if ((unsigned long)fs.f_type == magics[i])
 			return true;
 	return false;
-}
-
-int layer_open(int rootfs, const char *path, uint64_t flags)
-{
-	struct open_how how = {
-		.flags = flags | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-	long fd = syscall(SYS_openat2, rootfs, path, &how, sizeof(how));
-
-	return fd < 0 ? -errno : (int)fd;
 }
 
 /* Waits until so many entries are due, and looks whether to stop. */
@@ -239,7 +227,7 @@ int layer_walk(const char *rootfs, const char *path, const struct layer_limits *
 
 	if (root < 0)
 		return -errno;
-	int fd = layer_open(root, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+	int fd = open_beneath(root, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, FOLLOW_IN_ROOT);
 	if (fd < 0)
 		return fd;
 	int err = start(&walk, fd);

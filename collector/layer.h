@@ -27,10 +27,7 @@ struct layer_usage {
 /*
  * Walks the tree at `path` beneath the directory `rootfs`, resolved as if that were "/": the path is
  * text from inside of a container. Other devices are not entered, links not followed, and network,
- * FUSE and unknown file systems refused (-EMEDIUMTYPE). -ENOSYS before Linux 5.6, which has no
- * openat2(): nothing is opened then. -ELOOP: nested deeper than 128.
+ * FUSE and unknown file systems refused (-EMEDIUMTYPE). -ELOOP: nested deeper than 128.
  */
 int layer_walk(const char *rootfs, const char *path, const struct layer_limits *limits,
 	       struct layer_usage *ret);
-/* Opens a path of the host beneath `rootfs` (see above) with open(2) flags; a descriptor or -errno. */
-int layer_open(int rootfs, const char *path, uint64_t flags);

@@ -3,33 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdarg.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
+#include "collector/beneath.h"
 #include "collector/cleanup.h"
 #include "collector/memory.h"
 
-static int open_beneath(int root_fd, const char *path, enum trust trust)
-{
-	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS |
-			   (trust == UNTRUSTED ? RESOLVE_NO_SYMLINKS : 0),
-	};
-
-	while (*path == '/')
-		path++;
-	int fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-	if (fd < 0 && errno == ENOSYS && trust == TRUSTED)
-		fd = openat(root_fd, path, (int)how.flags);
-	return fd < 0 ? -errno : fd;
-}
-
 int runtime_file_open(int root_fd, const char *path, enum trust trust, struct file_stamp *ret_stamp)
 {
-	cleanup_close int fd = open_beneath(root_fd, path, trust);
+	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+	cleanup_close int fd =
+		open_beneath(root_fd, path, flags, trust == TRUSTED ? FOLLOW_TRUSTED : FOLLOW_NONE);
 	struct stat st;
 
 	if (fd < 0)

@@ -26,8 +26,8 @@ enum {
 enum trust { TRUSTED, UNTRUSTED };
 
 /*
- * A regular file beneath root_fd (openat2 with RESOLVE_IN_ROOT, and RESOLVE_NO_SYMLINKS when
- * untrusted): an fd, or -errno. -ENOSYS (no openat2) refuses untrusted paths. *ret_stamp may be NULL.
+ * A regular file beneath root_fd, without following links when untrusted: an fd, or -errno.
+ * *ret_stamp may be NULL.
  */
 int runtime_file_open(int root_fd, const char *path, enum trust trust,
 		      struct file_stamp *ret_stamp);
