@@ -249,6 +249,14 @@ static enum MHD_Result send_reply(struct exchange *exchange)
 	return result;
 }
 
+/* Whether nothing but where it listens keeps others from reading: neither users nor TLS. */
+static bool is_unguarded(const struct exchange *exchange)
+{
+	const struct web *web = exchange->context->web;
+
+	return !web || (!web_uses_tls(web) && web_config(web)->n_users == 0);
+}
+
 /* What must be refused before anything else is read of it. False: a problem is the reply. */
 static bool request_is_framed(struct exchange *exchange)
 {
@@ -260,7 +268,7 @@ static bool request_is_framed(struct exchange *exchange)
 				   "Content-Length and Transfer-Encoding exclude each other.");
 	else if (exchange->n_hosts > 1)
 		http_reply_problem(reply, request, 400, "There is more than one Host header.");
-	else if (exchange->loopback && !exchange->context->web &&
+	else if (exchange->loopback && is_unguarded(exchange) &&
 		 !host_header_is_ours(request->host))
 		http_reply_problem(reply, request, 421,
 				   "This server is not the one of that name; use localhost.");

@@ -148,8 +148,8 @@ def test_bad_requests():
 
 
 def test_other_sites_cannot_read():
-    """A page whose name resolves to loopback is told apart by that name."""
-    with serving() as daemon:
+    """A page whose name resolves to loopback is told apart by that name, unless users or TLS do it."""
+    with web.directory() as where, serving() as daemon:
         for host, wanted in (("localhost", 200), (f"localhost:{daemon.port}", 200), ("127.0.0.1", 200),
                              ("[::1]:10061", 200), (socket.gethostname(), 200), ("evil.example", 421),
                              (f"evil.example:{daemon.port}", 421), ("127.0.0.1.evil.example", 421)):
@@ -158,6 +158,14 @@ def test_other_sites_cannot_read():
             for name in reply.headers:
                 if name.lower().startswith("access-control"):
                     raise AssertionError(f"{name} lets other sites read")
+        config = where / "web.yml"
+        config.write_text("http_server_config:\n  headers:\n    X-Frame-Options: deny\n")
+        with serving(f"--web.config.file={config}") as other:
+            support.equal(other.get("/metrics").status, 200)
+            problem(other.get("/metrics", {"Host": "evil.example"}), 421)
+            config.write_text(f"basic_auth_users:\n  ann: {web.bcrypt('secret')}\n")
+            known = web.basic("ann", "secret")
+            support.equal(other.get("/metrics", {"Host": "proxied.example", **known}).status, 200)
 
 
 def test_hundred_scrapes_at_once():
