@@ -27,7 +27,7 @@ Q   := @
 say  = @printf '  %-8s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@)
 endif
 
-PACKAGES := libmicrohttpd libbpf jansson yaml-0.1 libpcre2-8 gnutls libcrypt libsystemd libisal zlib libzstd
+PACKAGES := libmicrohttpd libbpf jansson yaml-0.1 libpcre2-8 gnutls libcrypt libsystemd libisal libzstd
 # Asked once, and only when something is compiled: make run may have to install the packages first.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $$(PACKAGES)))$(PKG_CFLAGS)
 LIBS       = $(eval LIBS := $$(shell pkg-config --libs $$(PACKAGES)) -lcgroup -lm -pthread)$(LIBS)
@@ -128,6 +128,7 @@ $(BUILD)/tests/metrics.pb-c.o: $(BUILD)/tests/metrics.pb-c.c
 $(BUILD)/tests/test_protobuf.o build/tidy/tests/test_protobuf.ok: | $(BUILD)/tests/metrics.pb-c.c
 $(BUILD)/tests/test_protobuf: $(BUILD)/tests/metrics.pb-c.o
 $(BUILD)/tests/test_protobuf: TEST_LIBS := -lprotobuf-c
+$(BUILD)/tests/test_compress: TEST_LIBS := -lz
 
 tests: $(TESTS)
 
@@ -140,7 +141,7 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_OBJECTS) $(BUILD)/libtallyman.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(BENCH_LIBS)
 
 # Compressors that are measured, and not used.
-$(BUILD)/bench/render: BENCH_LIBS := -ldeflate
+$(BUILD)/bench/render: BENCH_LIBS := -ldeflate -lz
 
 benches: $(BENCHES)
 
