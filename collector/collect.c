@@ -35,6 +35,7 @@ struct collector {
 	uint64_t generation;
 	const struct snapshot *shared[SHARED_SNAPSHOTS];
 	bool walk_failed;     /* as last logged */
+	bool late;	      /* the last scrape was not complete */
 	bool metadata_denied; /* logged */
 };
 
@@ -170,8 +171,11 @@ static void record(struct collector *collector, struct collection *collection, s
 	opened->reason = err ? strerror(-err) : NULL;
 	opened->errors += err != 0;
 	if (err == -ETIME) {
-		collection->snapshot->complete = false;
 		opened->reason = "the scrape's deadline passed";
+		if (collection->snapshot->complete && !collector->late)
+			log_warn("the scrape's deadline passed, leaving out the rest", "from",
+				 sources[i]->name);
+		collection->snapshot->complete = false;
 	}
 	for (size_t m = 0; m < sources[i]->n_metrics; m++) {
 		if (err == -ETIME)
@@ -183,6 +187,8 @@ static void record(struct collector *collector, struct collection *collection, s
 	status->up = !err;
 	status->reason = opened->reason;
 	status->errors = opened->errors;
+	if (err == -ETIME) /* said above, once for all sources */
+		return;
 	if (opened->was_up != !err)
 		log_source(sources[i], opened->reason);
 	opened->was_up = !err;
@@ -216,7 +222,7 @@ static void collect_source(struct collector *collector, struct collection *colle
 
 	if (!opened->open || !(collection->snapshot->sources_read >> i & 1))
 		return;
-	if (!collection_expired(collection))
+	if (sources[i]->always || !collection_expired(collection))
 		err = sources[i]->collect(opened->state, collection, families);
 	log_denied(collector, collection->denied, i);
 	collection->denied = NULL;
@@ -261,6 +267,9 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 		collect_source(collector, &collection, i, families);
 		families += sources[i]->n_metrics;
 	}
+	if (collector->late && snapshot->complete)
+		log_info("scrapes are complete again");
+	collector->late = !snapshot->complete;
 	snapshot->duration_ns = clock_monotonic_ns() - snapshot->monotonic_ns;
 	return snapshot;
 }

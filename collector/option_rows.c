@@ -132,7 +132,8 @@ static const struct option_row static_rows[] = {
 	  .type = OPTION_BOOL,
 	  .offset = AT(web_disable_exporter_metrics),
 	  .group = web,
-	  .help = "Leave out the metrics about the exporter itself: process_*, tallyman_*." },
+	  .help = "Leave out the metrics about this process and its web server: process_*, "
+		  "tallyman_http_*." },
 
 	{ .name = "path.cgroupfs",
 	  .type = OPTION_PATH,

@@ -196,6 +196,7 @@ static void exporter_close(void *state)
 const struct source source_exporter = {
 	.name = "exporter",
 	.help = "this process and its web server",
+	.always = true,
 	.metrics = metrics,
 	.n_metrics = ARRAY_SIZE(metrics),
 	.open = exporter_open,

@@ -246,6 +246,7 @@ static void self_close(void *state)
 const struct source source_self = {
 	.name = "self",
 	.help = "how the collection itself went",
+	.always = true,
 	.metrics = metrics,
 	.n_metrics = ARRAY_SIZE(metrics),
 	.open = self_open,

@@ -145,6 +145,8 @@ static void honours_the_deadline(void **state)
 
 	assert_false(late->complete);
 	assert_true(snapshot_family(late, "container_last_seen")->left_out);
+	assert_int_equal(sample_of(late, "tallyman_scrape_complete", NULL)->integer, 0);
+	assert_non_null(sample_of(late, "process_open_fds", NULL));
 	const struct snapshot *next = acquire(w, ~UINT64_C(0), 0, 60000);
 	assert_ptr_not_equal(late, next);
 	assert_true(next->complete);
