@@ -207,7 +207,7 @@ def test_unusable_files():
                 with support.Daemon(f"--web.config.file={where / 'web.yml'}", ready="/-/ready"):
                     raise AssertionError(f"started with {text}")
             except AssertionError as error:
-                if "ended with status 1" not in str(error) or wanted not in str(error):
+                if "ended with status 2:" not in str(error) or wanted not in str(error):
                     raise
 
 
