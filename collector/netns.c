@@ -228,14 +228,14 @@ static const struct workload *natural_owner(const struct snapshot *snapshot,
 {
 	const struct workload *owner = workload;
 
-	for (const struct workload *w = workload; w->index != 0;
-	     w = &snapshot->workloads[w->parent]) {
+	for (const struct workload *w = workload;; w = &snapshot->workloads[w->parent]) {
 		if (w->kind == KIND_POD)
 			return w;
 		if (is_outer_kind(w->kind))
 			owner = w;
+		if (w->parent == w->index)
+			return owner;
 	}
-	return owner;
 }
 
 /* By namespace, in it the oldest first; same start: the group that was made first. */
@@ -290,9 +290,8 @@ static size_t assign_owners(const struct snapshot *snapshot, const struct claim 
 			    uint64_t host_inode, struct netns *items)
 {
 	cleanup_free bool *taken = xcalloc(snapshot->n_workloads, sizeof(*taken));
-	size_t n_items = 1; /* [0] is the host's */
+	size_t n_items = 1; /* [0] is the host's, and the root owns no other: it is no claimant */
 
-	taken[0] = true;
 	for (size_t i = 0; i < n; i++) {
 		const struct workload *owner = natural_owner(snapshot, claims[i].workload);
 
@@ -309,7 +308,7 @@ static size_t assign_owners(const struct snapshot *snapshot, const struct claim 
 			.pid = claims[i].entry->pid,
 		};
 	}
-	qsort(items, n_items, sizeof(*items), compare_owner);
+	qsort(items + 1, n_items - 1, sizeof(*items), compare_owner);
 	return n_items;
 }
 
@@ -346,7 +345,7 @@ static int collect_claims(struct netns_cache *cache, struct collection *collecti
 	for_each_group(group, collection->hierarchy) {
 		const struct workload *workload = group->workload;
 
-		if (!workload || workload->index == 0)
+		if (!workload || !group->parent)
 			continue;
 		if (++asked % COLLECTION_STRIDE == 0 && collection_expired(collection))
 			return -ETIME;
@@ -397,7 +396,7 @@ int netns_resolve(struct netns_cache *cache, struct collection *collection, stru
 	size_t n_best = best_claims(best, n);
 	items = arena_alloc(arena, (n_best + 1) * sizeof(*items));
 	items[0] = (struct netns){ .inode = cache->host_inode,
-				   .owner = &snapshot->workloads[0],
+				   .owner = snapshot_host(snapshot),
 				   .pid = HOST_PID,
 				   .host = true };
 	struct netns_map map = { .items = items };

@@ -16,8 +16,8 @@ struct workload;
 
 struct netns {
 	uint64_t inode;
-	const struct workload *owner;
-	int32_t pid; /* a process in it: <procfs>/PID/net shows the namespace */
+	const struct workload *owner; /* NULL: of the host's, when the filters leave the root out */
+	int32_t pid;		      /* a process in it: <procfs>/PID/net shows the namespace */
 	bool host;
 };
 
@@ -27,7 +27,7 @@ struct netns_member {
 };
 
 struct netns_map {
-	const struct netns *items; /* by owner's index; the host's first */
+	const struct netns *items; /* the host's first, then by owner's index */
 	size_t n;
 	const struct netns_member *members; /* by workload's index; the root is not among them */
 	size_t n_members;

@@ -92,6 +92,13 @@ const char *const *snapshot_labels(struct snapshot *snapshot, size_t n, const ch
 	return labels;
 }
 
+const struct workload *snapshot_host(const struct snapshot *snapshot)
+{
+	if (!snapshot->n_workloads || snapshot->workloads[0].kind != KIND_HOST)
+		return NULL;
+	return &snapshot->workloads[0];
+}
+
 const struct family *snapshot_family(const struct snapshot *snapshot, const char *name)
 {
 	for (size_t i = 0; i < snapshot->n_families; i++)

@@ -27,7 +27,7 @@ enum workload_kind {
 struct workload {
 	uint64_t id;	       /* cgroup id: inode of its directory */
 	uint32_t index;	       /* in snapshot->workloads */
-	uint32_t parent;       /* index of its parent; its own for the root */
+	uint32_t parent;       /* index of the nearest one above it; its own when there is none */
 	const char *path;      /* label `id`: "/", "/system.slice/ssh.service" */
 	const char *name;      /* the runtime's name for it */
 	const char *image;     /* empty for all that is not a container */
@@ -84,7 +84,7 @@ struct snapshot {
 	uint64_t duration_ns;	    /* of the whole collection */
 	uint64_t sources_read;	    /* bit i: sources[i] was asked */
 	bool complete;		    /* no deadline cut it short */
-	struct workload *workloads; /* parents before children, siblings by name; [0] is the root */
+	struct workload *workloads; /* parents before children, siblings by name */
 	uint32_t n_workloads;
 	struct family *families; /* all families of all sources, in table order */
 	size_t n_families;
@@ -113,6 +113,8 @@ void family_add_histogram(struct snapshot *snapshot, struct family *family,
 /* An array of `n` label values in the arena; the strings themselves are not copied. */
 const char *const *snapshot_labels(struct snapshot *snapshot, size_t n, const char *const *values);
 
+/* The root's workload, which stands first; NULL when the filters leave it out. */
+const struct workload *snapshot_host(const struct snapshot *snapshot);
 /* The family of a metric's name, or NULL. */
 const struct family *snapshot_family(const struct snapshot *snapshot, const char *name);
 /* A sample's value in the metric's unit, as a double (JSON, sorting). Not for histograms. */

@@ -356,7 +356,9 @@ static void add_layer(const struct state *state, struct snapshot *snapshot,
 
 static void add_disks(struct state *state, struct snapshot *snapshot, struct family families[])
 {
-	for (size_t i = 0; i < state->disks.n; i++) {
+	const struct workload *host = snapshot_host(snapshot);
+
+	for (size_t i = 0; host && i < state->disks.n; i++) {
 		struct statvfs fs;
 
 		if (disk_stat(&state->disks, &state->disks.items[i], &fs) < 0)
@@ -368,8 +370,7 @@ static void add_disks(struct state *state, struct snapshot *snapshot, struct fam
 			.inodes_free = fs.f_ffree,
 			.inodes_used = fs.f_files - fs.f_ffree,
 		};
-		add_space(snapshot, families, &snapshot->workloads[0], state->disks.items[i].device,
-			  &space);
+		add_space(snapshot, families, host, state->disks.items[i].device, &space);
 	}
 }
 

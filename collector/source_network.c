@@ -188,7 +188,7 @@ static void add_info(struct snapshot *snapshot, struct family *family,
 	snprintf(inode, sizeof(inode), "%" PRIu64, member->netns->inode);
 	const char *const values[] = {
 		arena_strdup(&snapshot->arena, inode),
-		member->netns->owner->path,
+		member->netns->owner ? member->netns->owner->path : "/",
 		member->netns->host ? "true" : "false",
 	};
 	family_add_integer(snapshot, family, member->workload,
@@ -207,6 +207,8 @@ static int network_collect(void *opened, struct collection *collection, struct f
 	for (size_t i = 0; i < map.n; i++) {
 		if (i % COLLECTION_STRIDE == 0 && collection_expired(collection))
 			return -ETIME;
+		if (!map.items[i].owner)
+			continue;
 		err = netns_read(state->cache, &map.items[i], "net/dev", NET_DEV_MAX, &state->text);
 		if (err == 0)
 			add_netns(state, snapshot, families, &map.items[i]);

@@ -125,6 +125,8 @@ static int collect(struct state *state, struct collection *collection, struct fa
 	if (err < 0)
 		return err;
 	for (size_t i = 0; i < map.n; i++) {
+		if (!map.items[i].owner)
+			continue;
 		if (collection_expired(collection))
 			return -ETIME;
 		for (size_t v = V4; v <= V6; v++) {

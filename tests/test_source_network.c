@@ -181,6 +181,43 @@ static void follows_processes(void **state)
 	tree_remove(tree);
 }
 
+/* Filters that leave the root out: nobody inherits the host's numbers, and who shares them still says so. */
+static void leaves_the_host_out(void **state)
+{
+	static char pattern[] = "/system\\.slice/.*";
+	static char *patterns[] = { pattern };
+	char *tree = host_tree();
+	struct reading reading;
+
+	(void)state;
+	tree_write(tree, "cgroup" A "/cgroup.procs", "20\n");
+	tree_write(tree, "cgroup" B "/cgroup.procs", "30\n");
+	tree_process(tree, 20, 200, 101);
+	tree_process(tree, 30, 300, 100);
+	tree_net_dev(tree, 20, "eth0", 2000);
+	for (size_t excluded = 0; excluded < 2; excluded++) {
+		reading_open_tree(&reading, tree, "network");
+		reading.options.cgroups_include_id = (struct string_list){ patterns, 1 };
+		if (excluded)
+			reading.options.cgroups_exclude_id = (struct string_list){ patterns, 1 };
+		collector_free(reading.collector);
+		assert_int_equal(
+			collector_new(&reading.options, &reading.counters, &reading.collector), 0);
+		const struct snapshot *s = reading_take(&reading);
+
+		assert_int_equal(count_samples(s, BYTES, NULL), excluded ? 0 : 1);
+		if (!excluded) {
+			assert_int_equal(sample_integer(s, BYTES, A, "eth0"), 2000);
+			assert_non_null(find_sample(s, INFO, B, "100", "/"));
+		}
+		snapshot_unref(s);
+		reading.options.cgroups_include_id = (struct string_list){ 0 };
+		reading.options.cgroups_exclude_id = (struct string_list){ 0 };
+		reading_close(&reading);
+	}
+	tree_remove(tree);
+}
+
 static void caps_interfaces(void **state)
 {
 	char *tree = host_tree();
@@ -247,13 +284,10 @@ static void is_down_without_process_1(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(owned_by_container),
-		cmocka_unit_test(shared_by_containers),
-		cmocka_unit_test(owned_by_pod),
-		cmocka_unit_test(owned_by_machine),
-		cmocka_unit_test(follows_processes),
-		cmocka_unit_test(caps_interfaces),
-		cmocka_unit_test(is_down_without_process_1),
+		cmocka_unit_test(owned_by_container), cmocka_unit_test(shared_by_containers),
+		cmocka_unit_test(owned_by_pod),	      cmocka_unit_test(owned_by_machine),
+		cmocka_unit_test(follows_processes),  cmocka_unit_test(leaves_the_host_out),
+		cmocka_unit_test(caps_interfaces),    cmocka_unit_test(is_down_without_process_1),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,11 +17,12 @@ static double host_value(const struct snapshot *snapshot, const char *name)
 static struct quantity host_usage(const struct api_call *call, enum field_id field)
 {
 	const struct snapshot *snapshot = call->snapshot;
+	const struct workload *host = snapshot_host(snapshot);
 	struct quantity sum = { 0 };
 
-	if (!snapshot->n_workloads || snapshot->workloads[0].kind != KIND_HOST)
-		return sum; /* the filters leave the root out */
-	sum = values_get(&call->values, &snapshot->workloads[0], field);
+	if (!host)
+		return sum;
+	sum = values_get(&call->values, host, field);
 	if (sum.kind != QUANTITY_NONE)
 		return sum;
 	for (uint32_t i = 1; i < snapshot->n_workloads; i++) {
