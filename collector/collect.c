@@ -20,6 +20,7 @@ static const uint64_t longest_share_ns = UINT64_C(10) * 1000 * 1000 * 1000;
 struct opened {
 	void *state;
 	const char *reason; /* why it is down; NULL when it is up */
+	char *failure;	    /* the reason, if it had to be put together */
 	uint64_t errors;
 	bool enabled, open;
 	bool was_up; /* as last logged */
@@ -112,9 +113,11 @@ void collector_free(struct collector *collector)
 		return;
 	for (size_t i = 0; i < SHARED_SNAPSHOTS; i++)
 		snapshot_unref(collector->shared[i]);
-	for (size_t i = 0; i < n_sources; i++)
+	for (size_t i = 0; i < n_sources; i++) {
 		if (collector->sources[i].open)
 			sources[i]->close(collector->sources[i].state);
+		free(collector->sources[i].failure);
+	}
 	containers_free(collector->containers);
 	hierarchy_close(collector->hierarchy);
 	free(collector->sources);
@@ -146,6 +149,12 @@ static void add_families(const struct collector *collector, struct snapshot *sna
 	}
 }
 
+/* A reason for this snapshot: the next one may have another. */
+static const char *keep_reason(struct snapshot *snapshot, const char *reason)
+{
+	return reason ? arena_strdup(&snapshot->arena, reason) : NULL;
+}
+
 static void add_statuses(const struct collector *collector, struct snapshot *snapshot)
 {
 	snapshot->n_sources = n_sources;
@@ -154,11 +163,24 @@ static void add_statuses(const struct collector *collector, struct snapshot *sna
 		snapshot->sources[i] = (struct source_status){
 			.name = sources[i]->name,
 			.help = sources[i]->help,
-			.reason = collector->sources[i].reason,
+			.reason = keep_reason(snapshot, collector->sources[i].reason),
 			.errors = collector->sources[i].errors,
 			.enabled = collector->sources[i].enabled,
 			.up = collector->sources[i].open && !collector->sources[i].reason,
 		};
+}
+
+static const char *describe(struct opened *opened, const struct collection *collection, int err)
+{
+	if (!err)
+		return NULL;
+	if (err == -ETIME)
+		return "the scrape's deadline passed";
+	if (!collection->place)
+		return strerror(-err);
+	free(opened->failure);
+	opened->failure = xasprintf("%s: %s", collection->place, strerror(-err));
+	return opened->failure;
 }
 
 /* After a source has run: what it managed, and a line in the log when that has changed. */
@@ -168,10 +190,9 @@ static void record(struct collector *collector, struct collection *collection, s
 	struct source_status *status = &collection->snapshot->sources[i];
 	struct opened *opened = &collector->sources[i];
 
-	opened->reason = err ? strerror(-err) : NULL;
+	opened->reason = describe(opened, collection, err);
 	opened->errors += err != 0;
 	if (err == -ETIME) {
-		opened->reason = "the scrape's deadline passed";
 		if (collection->snapshot->complete && !collector->late)
 			log_warn("the scrape's deadline passed, leaving out the rest", "from",
 				 sources[i]->name);
@@ -185,7 +206,7 @@ static void record(struct collector *collector, struct collection *collection, s
 	}
 	status->collected = true;
 	status->up = !err;
-	status->reason = opened->reason;
+	status->reason = keep_reason(collection->snapshot, opened->reason);
 	status->errors = opened->errors;
 	if (err == -ETIME) /* said above, once for all sources */
 		return;
@@ -220,12 +241,12 @@ static void collect_source(struct collector *collector, struct collection *colle
 	uint64_t start = clock_monotonic_ns();
 	int err = -ETIME;
 
+	collection->denied = collection->place = NULL;
 	if (!opened->open || !(collection->snapshot->sources_read >> i & 1))
 		return;
 	if (sources[i]->always || !collection_expired(collection))
 		err = sources[i]->collect(opened->state, collection, families);
 	log_denied(collector, collection->denied, i);
-	collection->denied = NULL;
 	collection->snapshot->sources[i].duration_ns = clock_monotonic_ns() - start;
 	record(collector, collection, i, err, families);
 }

@@ -22,6 +22,8 @@ struct collection {
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0 is none */
 	/* Set by a source that may not read a part: what is so missing, a static string. */
 	const char *denied;
+	/* Set by a source that fails: what it could not read, in the snapshot's arena. Or NULL. */
+	const char *place;
 };
 
 struct source {

@@ -67,7 +67,7 @@ int rows_open(const struct rows_table *table, const struct options *options, voi
 
 /*
  * The one place that gets numbers from the kernel: whatever fills a file's cells with rows_put() may
- * stand here. 0 or -errno.
+ * stand here. 0 or -errno; -EBADMSG: what should be a number is none.
  */
 static int read_file(struct rows *rows, struct group *group, struct rows_file *file)
 {
@@ -77,6 +77,10 @@ static int read_file(struct rows *rows, struct group *group, struct rows_file *f
 	if (length < 0)
 		return (int)length;
 	rows_parse(rows, file, text, (size_t)length);
+	/* In keyed files unknown lines are what a newer kernel has to tell. */
+	bool is_number = file->format == FORMAT_SINGLE && file->cells[0].form == FORM_INTEGER;
+	if (is_number && length > 0 && file->cells[0].number.state == NUMBER_ABSENT)
+		return -EBADMSG;
 	return 0;
 }
 
@@ -175,6 +179,17 @@ static void add_derived(struct rows *rows, struct rows_bound *bound, const struc
 	family_add_integer(rows->collection->snapshot, family, rows->workload, NULL, value);
 }
 
+/* Which file of which group could not be read, for the log and the API. */
+static void tell_place(const struct rows *rows, const struct rows_file *file)
+{
+	struct collection *collection = rows->collection;
+
+	if (collection->place)
+		return;
+	cleanup_free char *place = xasprintf("%s of %s", file->name, rows->workload->path);
+	collection->place = arena_strdup(&collection->snapshot->arena, place);
+}
+
 /* 0, or the first error that does not mean "no data". */
 static int collect_group(struct rows *rows, struct group *group)
 {
@@ -193,8 +208,10 @@ static int collect_group(struct rows *rows, struct group *group)
 	for (unsigned i = 0; i < rows->n_files; i++) {
 		int one = read_file(rows, from, &rows->files[i]);
 
-		if (one && !err && !is_absent(one))
-			err = one;
+		if (!one || err || is_absent(one))
+			continue;
+		err = one;
+		tell_place(rows, &rows->files[i]);
 	}
 	for (unsigned i = 0; i < rows->n_bound; i++)
 		add_derived(rows, &rows->bound[i], group);

@@ -243,13 +243,33 @@ static void unreadable_file(void **state)
 	free(text);
 }
 
+/* The error says where it is, and there is one although two files are wrong. */
+static void no_number(void **state)
+{
+	struct scene *scene = *state;
+	const struct source_status *pids = NULL;
+
+	write_bytes(scene, "pids.current", "", 0);
+	write_bytes(scene, "pids.max", "18446744073709551616\n", 21);
+	write_bytes(scene, "pids.peak", "garbage\n", 8);
+	collect_and_check(scene);
+	expect_absent(scene, "container_threads", "/victim.service", "");
+	expect_absent(scene, "container_threads_max", "/victim.service", "");
+	for (size_t i = 0; i < scene->snapshot->n_sources; i++)
+		if (streq(scene->snapshot->sources[i].name, "pids"))
+			pids = &scene->snapshot->sources[i];
+	assert_non_null(pids);
+	assert_int_equal(pids->errors, 1);
+	assert_string_equal(pids->reason, "pids.max of /victim.service: Bad message");
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(mutated_files), CASE(many_lines),	    CASE(many_devices),
-		CASE(long_words),    CASE(unreadable_file),
+		CASE(long_words),    CASE(unreadable_file), CASE(no_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
