@@ -226,7 +226,8 @@ ssize_t group_read(struct hierarchy *hierarchy, struct group *group, unsigned fi
 	ssize_t length = read_all(hierarchy, fd);
 	if (transient)
 		close(fd);
-	if (length == -EOPNOTSUPP) /* PSI is off: it stays off until the next boot */
+	/* PSI is off, and stays off until the next boot; a threaded group says it of its processes. */
+	if (length == -EOPNOTSUPP && strstr(hierarchy->files[file], ".pressure"))
 		*absent |= bit;
 	if (length >= 0)
 		*ret_text = hierarchy->buffer;

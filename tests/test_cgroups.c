@@ -180,6 +180,30 @@ static void follows_real_groups(void **state)
 	hierarchy_close(hierarchy);
 }
 
+/* Its processes are its domain's: that is an answer, at every reading, and no missing file. */
+static void tells_threaded_groups(void **state)
+{
+	(void)state;
+	cleanup_free char *path = own_group_new("threaded");
+	cleanup_free char *inner = xasprintf("%s/inner", path);
+	cleanup_free char *type = xasprintf("%s/inner/cgroup.type", path);
+	cleanup_free char *label = xasprintf("%s/inner", strrchr(path, '/'));
+	struct hierarchy *hierarchy = open_host();
+	unsigned procs = hierarchy_file(hierarchy, "cgroup.procs");
+	const char *text;
+
+	assert_int_equal(mkdir(inner, 0755), 0);
+	cleanup_close int fd = open(type, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(write(fd, "threaded", 8), 8);
+	assert_int_equal(hierarchy_walk(hierarchy), 0);
+	struct group *group = find_path(hierarchy, label);
+	for (int again = 0; again < 2; again++)
+		assert_int_equal(group_read(hierarchy, group, procs, &text), -EOPNOTSUPP);
+	hierarchy_close(hierarchy);
+	assert_int_equal(rmdir(inner), 0);
+	assert_int_equal(rmdir(path), 0);
+}
+
 /* cgroupfs takes nearly any byte, and 4,000 of them in one component (NAME_MAX is not enforced). */
 static void survives_hostile_names(void **state)
 {
@@ -368,6 +392,7 @@ int main(void)
 		cmocka_unit_test(asks_again_after_a_controller_was_switched_on),
 		cmocka_unit_test(reads_whole_large_files),
 		cmocka_unit_test(follows_real_groups),
+		cmocka_unit_test(tells_threaded_groups),
 		cmocka_unit_test(survives_hostile_names),
 		cmocka_unit_test(survives_depth),
 		cmocka_unit_test(survives_emfile),
