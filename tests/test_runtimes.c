@@ -320,6 +320,46 @@ static void reads_rootless_stores(void **state)
 	assert_string_equal(group_at(w, path)->workload->image, "localhost/x:1");
 }
 
+static void write_state(const struct world *w, const char *id, int hour)
+{
+	cleanup_free char *file = xasprintf("root/run/runc/%s/state.json", id);
+	cleanup_free char *json =
+		xasprintf("{\"created\":\"2026-11-23T%02d:00:00Z\",\"cgroup_paths\":{\"\":"
+			  "\"/sys/fs/cgroup/%s\"}}",
+			  hour, strchr("ab", id[0]) ? "job" : id);
+
+	tree_write(w->tree, file, json);
+}
+
+/* Of two containers in one cgroup the later one counts, until it goes; nobody else is forgotten with it. */
+static void follows_states_of_one_cgroup(void **state)
+{
+	struct world *w = *state;
+
+	add_cgroup(w, "job");
+	add_cgroup(w, "other");
+	write_state(w, "other", 9);
+	write_state(w, "b", 12);
+	write_state(w, "a", 11);
+	discover(w);
+	assert_string_equal(group_at(w, "job")->workload->name, "b");
+	assert_string_equal(group_at(w, "other")->workload->name, "other");
+	char *gone = xasprintf("%s/root/run/runc/b", w->tree);
+	tree_remove(gone);
+	/* Made anew, so that they are asked for again; states are looked for once a second. */
+	usleep(1100000);
+	cleanup_free char *job = xasprintf("%s/cgroup/job", w->tree);
+	cleanup_free char *other = xasprintf("%s/cgroup/other", w->tree);
+	assert_int_equal(rmdir(job), 0);
+	assert_int_equal(rmdir(other), 0);
+	discover(w);
+	add_cgroup(w, "job");
+	add_cgroup(w, "other");
+	discover(w);
+	assert_string_equal(group_at(w, "job")->workload->name, "a");
+	assert_string_equal(group_at(w, "other")->workload->name, "other");
+}
+
 static void parses_times(void **state)
 {
 	static const struct {
@@ -348,10 +388,15 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(knows_captured_containers),      TEST(folds_pause_containers),
-		TEST(follows_late_and_changed_files), TEST(survives_hostile_files),
-		TEST(cleans_hostile_values),	      TEST(opens_nothing_planted),
-		TEST(reads_rootless_stores),	      TEST(parses_times),
+		TEST(knows_captured_containers),
+		TEST(folds_pause_containers),
+		TEST(follows_late_and_changed_files),
+		TEST(survives_hostile_files),
+		TEST(cleans_hostile_values),
+		TEST(opens_nothing_planted),
+		TEST(reads_rootless_stores),
+		TEST(follows_states_of_one_cgroup),
+		TEST(parses_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,8 +36,6 @@ struct oci_states *oci_states_new(void)
 static void state_free(struct oci_states *states, struct oci_state *state)
 {
 	HASH_DELETE(by_file, states->by_file, state);
-	if (states->by_cgroup && state->by_cgroup.tbl)
-		HASH_DELETE(by_cgroup, states->by_cgroup, state);
 	free(state->cgroup);
 	free(state->id);
 	free(state->namespace);
@@ -51,6 +49,7 @@ void oci_states_free(struct oci_states *states)
 
 	if (!states)
 		return;
+	HASH_CLEAR(by_cgroup, states->by_cgroup);
 	HASH_ITER(by_file, states->by_file, state, next)
 		state_free(states, state);
 	free(states);
@@ -88,7 +87,7 @@ static void add_state(const struct runtime_context *context, const struct place 
 	cleanup_free char *file = xasprintf("%s/%s%s%s/%s", place->folder, namespace,
 					    *namespace ? "/" : "", id, place->file);
 	cleanup_json json_t *json = NULL;
-	struct oci_state *state, *other;
+	struct oci_state *state;
 
 	HASH_FIND(by_file, states->by_file, file, strlen(file), state);
 	if (state) {
@@ -108,9 +107,18 @@ static void add_state(const struct runtime_context *context, const struct place 
 	state->cgroup = cgroup_of(json);
 	state->seen = true;
 	HASH_ADD_KEYPTR(by_file, states->by_file, state->file, strlen(state->file), state);
+}
+
+/* Of several containers that claim one cgroup the youngest has it. */
+static void claim_cgroup(struct oci_states *states, struct oci_state *state)
+{
+	struct oci_state *other;
+
 	if (!state->cgroup)
 		return;
 	HASH_FIND(by_cgroup, states->by_cgroup, state->cgroup, strlen(state->cgroup), other);
+	if (other && other->created_ms >= state->created_ms)
+		return;
 	if (other)
 		HASH_DELETE(by_cgroup, states->by_cgroup, other);
 	HASH_ADD_KEYPTR(by_cgroup, states->by_cgroup, state->cgroup, strlen(state->cgroup), state);
@@ -151,9 +159,13 @@ static void rescan(const struct runtime_context *context)
 		state->seen = false;
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		scan_place(context, &places[i]);
-	HASH_ITER(by_file, states->by_file, state, next)
-		if (!state->seen)
+	HASH_CLEAR(by_cgroup, states->by_cgroup);
+	HASH_ITER(by_file, states->by_file, state, next) {
+		if (state->seen)
+			claim_cgroup(states, state);
+		else
 			state_free(states, state);
+	}
 }
 
 const struct oci_state *oci_state_find(const struct runtime_context *context, const char *cgroup)
