@@ -189,6 +189,10 @@ static struct MHD_Response *make_response(struct exchange *exchange)
 						     exchange->body, NULL);
 	if (response && coding != CODING_IDENTITY)
 		(void)MHD_add_response_header(response, "Content-Encoding", coding_name(coding));
+	/* libmicrohttpd ends even a body that is not sent with a last chunk: none for HEAD. */
+	if (response && streq(exchange->request.method, "HEAD"))
+		(void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
+					       MHD_RO_END);
 	return response;
 }
 

@@ -141,6 +141,15 @@ def test_bad_requests():
         inner = b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
         answer = web.raw(daemon.port, line + b"Host: localhost\r\nContent-Length: %d\r\n\r\n" % len(inner) + inner)
         support.equal(answer.count(b"HTTP/1.1 "), 1)
+        # A reply to HEAD has none, not even a last chunk, whatever the format.
+        for path in (b"/metrics", b"/api/v1/workloads", b"/"):
+            for more in (b"", b"Accept-Encoding: gzip;q=1\r\n"):
+                answer = web.raw(daemon.port, b"HEAD " + path + b" HTTP/1.1\r\nHost: localhost\r\n" +
+                                 more + b"\r\n" + line + host + b"\r\n")
+                head, rest = answer.split(b"\r\n\r\n", 1)
+                support.equal(web.status_of(head), 200)
+                if rest and not rest.startswith(b"HTTP/1.1 200"):
+                    raise AssertionError(f"HEAD {path} has a body: {rest[:40]}")
         # Two requests at once are.
         answer = web.raw(daemon.port, inner + line + host + b"\r\n")
         support.equal(answer.count(b"HTTP/1.1 200"), 2)
