@@ -276,6 +276,9 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 	snapshot->generation = ++collector->generation;
 	snapshot->time_ms = (int64_t)(clock_unix_ns() / 1000000);
 	snapshot->monotonic_ns = clock_monotonic_ns();
+	if (*collector->hierarchy->v1_controllers)
+		snapshot->v1_controllers =
+			arena_strdup(&snapshot->arena, collector->hierarchy->v1_controllers);
 	snapshot->sources_read = request->sources & collector->options->sources_enabled;
 	walk(collector);
 	containers_discover(collector->containers, collector->hierarchy, snapshot,

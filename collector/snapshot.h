@@ -84,6 +84,7 @@ struct snapshot {
 	uint64_t duration_ns;	    /* of the whole collection */
 	uint64_t sources_read;	    /* bit i: sources[i] was asked */
 	bool complete;		    /* no deadline cut it short */
+	const char *v1_controllers; /* on cgroup v1, so without metrics: "cpu,memory"; or NULL */
 	struct workload *workloads; /* parents before children, siblings by name */
 	uint32_t n_workloads;
 	struct family *families; /* all families of all sources, in table order */

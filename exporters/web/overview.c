@@ -1,7 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host in a few figures, and how the sources do. */
+#include "collector/cleanup.h"
+#include "collector/memory.h"
 #include "exporters/web/html.h"
 #include "exporters/web/page.h"
+
+void page_warning(const struct api_call *call)
+{
+	const char *v1 = call->snapshot->v1_controllers, *separator = "";
+	struct buffer *out = &call->reply->body;
+
+	if (!v1)
+		return;
+	cleanup_free char *copy = xstrdup(v1);
+	char *save;
+	buffer_puts(out, "<p class=\"warning\">These controllers are on cgroup v1 and give no "
+			 "metrics: <b>");
+	for (char *name = strtok_r(copy, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
+		buffer_puts(out, separator);
+		html_text(out, name);
+		separator = ", ";
+	}
+	buffer_puts(out, "</b>. Boot with <code>systemd.unified_cgroup_hierarchy=1</code> to have "
+			 "them on v2.</p>\n");
+}
 
 /* The first sample of a family of the host, in its unit; 0 without one. */
 static double host_value(const struct snapshot *snapshot, const char *name)

@@ -115,6 +115,7 @@ void page_handle(const struct service *service, const struct http_request *reque
 	write_head(&reply->body);
 	write_banner(&reply->body, service);
 	buffer_puts(&reply->body, "<main id=\"live\">\n");
+	page_warning(&call);
 	page_overview(&call);
 	page_table(&call, &view);
 	page_sources(&call);

@@ -17,6 +17,9 @@ void page_handle(const struct service *service, const struct http_request *reque
 		 struct http_reply *reply);
 
 /* Parts of the page, appended to the reply's body. table.c, overview.c */
+
+/* Why figures are missing on a host whose controllers are on cgroup v1; nothing on others. */
+void page_warning(const struct api_call *call);
 void page_overview(const struct api_call *call);
 void page_table(const struct api_call *call, const struct page_view *view);
 void page_sources(const struct api_call *call);
