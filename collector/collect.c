@@ -8,6 +8,7 @@
 #include "collector/cleanup.h"
 #include "collector/clock.h"
 #include "collector/containers.h"
+#include "collector/lifecycle.h"
 #include "collector/log.h"
 #include "collector/memory.h"
 #include "collector/options.h"
@@ -32,6 +33,7 @@ struct collector {
 	struct self_counters *counters;
 	struct hierarchy *hierarchy;
 	struct containers *containers;
+	struct lifecycle *lifecycle;
 	struct opened *sources;
 	uint64_t generation;
 	const struct snapshot *shared[SHARED_SNAPSHOTS];
@@ -86,6 +88,7 @@ int collector_new(const struct options *options, struct self_counters *counters,
 
 	collector->options = options;
 	collector->counters = counters;
+	collector->lifecycle = lifecycle_new();
 	collector->sources = xcalloc(n_sources, sizeof(*collector->sources));
 	int err = hierarchy_open(options, &collector->hierarchy);
 	if (err) {
@@ -119,9 +122,23 @@ void collector_free(struct collector *collector)
 		free(collector->sources[i].failure);
 	}
 	containers_free(collector->containers);
+	lifecycle_free(collector->lifecycle);
 	hierarchy_close(collector->hierarchy);
 	free(collector->sources);
 	free(collector);
+}
+
+void collector_inherit(struct collector *collector, struct collector *predecessor)
+{
+	struct lifecycle *lifecycle = collector->lifecycle;
+
+	collector->lifecycle = predecessor->lifecycle;
+	predecessor->lifecycle = lifecycle;
+}
+
+struct events *collector_events(struct collector *collector)
+{
+	return lifecycle_events(collector->lifecycle);
 }
 
 /* All families of all sources, in table order; what nobody asked for is left out from the start. */
@@ -269,6 +286,8 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 		.hierarchy = collector->hierarchy,
 		.snapshot = snapshot,
 		.counters = collector->counters,
+		.lifecycle = collector->lifecycle,
+		.context = containers_context(collector->containers),
 		.deadline_ns = request->deadline_ns,
 	};
 	struct family *families;

@@ -8,6 +8,7 @@
 #include "collector/snapshot.h"
 
 struct collector;
+struct events;
 struct hierarchy;
 struct options;
 
@@ -30,6 +31,8 @@ struct self_counters {
 int collector_new(const struct options *options, struct self_counters *counters,
 		  struct collector **ret_collector);
 void collector_free(struct collector *collector);
+/* Takes over what outlives a configuration: counters that survive, and events. */
+void collector_inherit(struct collector *collector, struct collector *predecessor);
 
 /* What a request asks for. */
 struct collect_request {
@@ -43,5 +46,7 @@ struct collect_request {
  */
 const struct snapshot *collector_acquire(struct collector *collector,
 					 const struct collect_request *request);
+/* What has happened to workloads; owned by the collector. */
+struct events *collector_events(struct collector *collector);
 /* The hierarchy, for what is read outside of a collection: the processes of one workload. */
 struct hierarchy *collector_hierarchy(struct collector *collector);

@@ -60,6 +60,11 @@ void containers_free(struct containers *containers)
 	free(containers);
 }
 
+const struct runtime_context *containers_context(const struct containers *containers)
+{
+	return &containers->context;
+}
+
 static void fill(struct snapshot *snapshot, struct group *group)
 {
 	const struct identity *identity = group->identity;

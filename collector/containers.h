@@ -11,11 +11,14 @@ struct containers;
 struct group;
 struct hierarchy;
 struct options;
+struct runtime_context; /* collector/runtimes/runtime.h */
 struct self_counters;
 
 /* Compiles the filters. -EINVAL with *ret_error (caller frees) for a bad pattern. */
 int containers_new(const struct options *options, struct containers **ret_containers,
 		   char **ret_error);
+/* Where runtimes are read; borrowed. */
+const struct runtime_context *containers_context(const struct containers *containers);
 void containers_free(struct containers *containers);
 /*
  * Looks at every group of the hierarchy, sets group->identity, ->inside, ->entry and ->workload, and fills

@@ -171,6 +171,7 @@ static int daemon_reconfigure(struct daemon *daemon)
 	}
 	if (!string_lists_equal(&options->web_listen_address, &daemon->options->web_listen_address))
 		log_warn("listen addresses change at a restart only, continuing with the old ones");
+	collector_inherit(collector, daemon->collector);
 	collector_free(daemon->collector);
 	options_release(daemon->options);
 	daemon->collector = collector;

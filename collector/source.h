@@ -9,9 +9,11 @@
 
 #include "collector/snapshot.h"
 
-struct hierarchy;     /* collector/cgroups.h */
-struct options;	      /* collector/options.h */
-struct self_counters; /* collector/collect.h */
+struct lifecycle;	/* collector/lifecycle.h */
+struct runtime_context; /* collector/runtimes/runtime.h */
+struct hierarchy;	/* collector/cgroups.h */
+struct options;		/* collector/options.h */
+struct self_counters;	/* collector/collect.h */
 
 /* Of one scrape; lives while collect() runs. */
 struct collection {
@@ -19,7 +21,9 @@ struct collection {
 	struct hierarchy *hierarchy; /* walked just now */
 	struct snapshot *snapshot;   /* being built; its arena is for strings and labels */
 	const struct self_counters *counters;
-	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0 is none */
+	struct lifecycle *lifecycle;	       /* outlives cgroups, and configurations */
+	const struct runtime_context *context; /* where runtimes leave their files */
+	uint64_t deadline_ns;		       /* CLOCK_MONOTONIC; 0 is none */
 	/* Set by a source that may not read a part: what is so missing, a static string. */
 	const char *denied;
 	/* Set by a source that fails: what it could not read, in the snapshot's arena. Or NULL. */

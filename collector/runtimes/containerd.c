@@ -15,6 +15,7 @@
 #include "collector/identity.h"
 #include "collector/memory.h"
 #include "collector/runtimes/oci_state.h"
+#include "collector/survivors.h"
 
 #define TASKS  "run/containerd/io.containerd.runtime.v2.task"
 #define STATES "run/containerd/runc"
@@ -143,7 +144,29 @@ static int containerd_look_up(const struct runtime_context *context, const struc
 	return err;
 }
 
+/* CRI's record outlives the container's run; there is none for containers of `ctr` and nerdctl. */
+static int containerd_last_state(const struct runtime_context *context, const char *container_id,
+				 const char *file, struct last_state *ret)
+{
+	cleanup_free char *path = xasprintf(CRI "/%s/status", container_id);
+	cleanup_json json_t *json = NULL;
+
+	(void)file;
+	int err = json_file_read(context->root_fd, path, TRUSTED, &json, NULL);
+	if (err)
+		return err;
+	const json_t *code = json_object_get(json, "ExitCode");
+	if (!json_is_integer(code) || milliseconds_at(json, "FinishedAt") <= 0)
+		return -EAGAIN;
+	cleanup_free char *reason = json_string_at(json, "Reason", NULL);
+	ret->has_exit_code = true;
+	ret->exit_code = (int)json_integer_value(code);
+	ret->oom_killed = reason && streq(reason, "OOMKilled");
+	return 0;
+}
+
 const struct runtime runtime_containerd = {
 	.name = "containerd",
+	.last_state = containerd_last_state,
 	.look_up = containerd_look_up,
 };

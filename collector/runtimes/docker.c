@@ -11,6 +11,7 @@
 #include "collector/cleanup.h"
 #include "collector/identity.h"
 #include "collector/memory.h"
+#include "collector/survivors.h"
 
 /* "data-root" of daemon.json; the daemon's own default when there is none. */
 static char *data_root(const struct runtime_context *context)
@@ -86,7 +87,36 @@ static int docker_look_up(const struct runtime_context *context, const struct gr
 	return 0;
 }
 
+/* "Running" stands also while it waits for its next start; the exit code is then the last run's. */
+static int docker_last_state(const struct runtime_context *context, const char *container_id,
+			     const char *file, struct last_state *ret)
+{
+	cleanup_json json_t *json = NULL;
+	cleanup_free char *root = file ? NULL : data_root(context);
+	cleanup_free char *path =
+		file ? xstrdup(file)
+		     : xasprintf("%s/containers/%s/config.v2.json", root, container_id);
+
+	int err = json_file_read(context->root_fd, path, TRUSTED, &json, NULL);
+	if (err)
+		return err;
+	const json_t *state = json_object_get(json, "State");
+	const json_t *code = json_object_get(state, "ExitCode");
+	if (!json_is_integer(code) || !time_at(state, "FinishedAt") ||
+	    (json_is_true(json_object_get(state, "Running")) &&
+	     !json_is_true(json_object_get(state, "Restarting"))))
+		return -EAGAIN;
+	cleanup_free char *name = json_string_at(json, "Name", NULL);
+	ret->has_exit_code = true;
+	ret->exit_code = (int)json_integer_value(code);
+	ret->oom_killed = json_is_true(json_object_get(state, "OOMKilled"));
+	if (name)
+		ret->name = xstrdup(name[0] == '/' ? name + 1 : name);
+	return 0;
+}
+
 const struct runtime runtime_docker = {
 	.name = "docker",
+	.last_state = docker_last_state,
 	.look_up = docker_look_up,
 };

@@ -6,13 +6,16 @@
  * Not on disk as text: Podman's labels, restart count, and the names of its pods.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "collector/cgroups.h"
 #include "collector/identity.h"
 #include "collector/memory.h"
 #include "collector/runtimes/json_cache.h"
 #include "collector/runtimes/oci_state.h"
+#include "collector/survivors.h"
 
 static const char *const drivers[] = { "overlay", "vfs", "btrfs", "zfs" };
 
@@ -197,7 +200,32 @@ static int podman_look_up(const struct runtime_context *context, const struct gr
 	return err ? err : worst;
 }
 
+/* conmon(8) writes the code into --exit-dir, and a file "oom" beside the container's configuration. */
+static int podman_last_state(const struct runtime_context *context, const char *container_id,
+			     const char *file, struct last_state *ret)
+{
+	cleanup_free char *path = xasprintf("run/libpod/exits/%s", container_id);
+	cleanup_free char *oom = xasprintf("var/lib/containers/storage/overlay-containers/%s/"
+					   "userdata/oom",
+					   container_id);
+	cleanup_free char *text = NULL;
+	char *end;
+
+	(void)file;
+	ssize_t length = runtime_file_read(context->root_fd, path, TRUSTED, 64, &text, NULL);
+	if (length < 0)
+		return (int)length;
+	long code = strtol(text, &end, 10);
+	if (end == text || code < 0 || code > 255)
+		return -EINVAL;
+	ret->has_exit_code = true;
+	ret->exit_code = (int)code;
+	ret->oom_killed = faccessat(context->root_fd, oom, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return 0;
+}
+
 const struct runtime runtime_podman = {
 	.name = "podman",
+	.last_state = podman_last_state,
 	.look_up = podman_look_up,
 };

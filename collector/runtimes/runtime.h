@@ -16,6 +16,7 @@
 struct filter;
 struct group;
 struct identity;
+struct last_state; /* collector/survivors.h */
 struct options;
 
 /* Tells whether a file is still the one that was read. */
@@ -68,6 +69,12 @@ struct runtime {
 	 */
 	int (*look_up)(const struct runtime_context *context, const struct group *group,
 		       struct facts *ret);
+	/*
+	 * How the last run of a container has ended, when its cgroup is gone. -errno: not there
+	 * (yet), or another run has begun. `file` is that of its facts, or NULL. May be NULL.
+	 */
+	int (*last_state)(const struct runtime_context *context, const char *container_id,
+			  const char *file, struct last_state *ret);
 };
 
 extern const struct runtime *const runtimes[];
@@ -76,6 +83,9 @@ extern const size_t n_runtimes;
 /* Asks all runtimes until one knows the group: its result, or the last error that is not -ENOENT. */
 int runtimes_look_up(const struct runtime_context *context, const struct group *group,
 		     struct facts *ret);
+/* Asks the runtime of that name, or all when it is "": see struct runtime. */
+int runtimes_last_state(const struct runtime_context *context, const char *runtime,
+			const char *container_id, const char *file, struct last_state *ret);
 bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
 /* Opens --path.rootfs; runtime_context_close() gives all back. */
 struct runtime_context runtime_context_open(const struct options *options);

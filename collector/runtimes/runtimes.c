@@ -46,6 +46,20 @@ int runtimes_look_up(const struct runtime_context *context, const struct group *
 	return worst;
 }
 
+int runtimes_last_state(const struct runtime_context *context, const char *runtime,
+			const char *container_id, const char *file, struct last_state *ret)
+{
+	if (context->root_fd < 0 || strchr(container_id, '/') || container_id[0] == '.')
+		return -ENOENT;
+	for (size_t i = 0; i < n_runtimes; i++) {
+		if (!runtimes[i]->last_state || (*runtime && !streq(runtime, runtimes[i]->name)))
+			continue;
+		if (runtimes[i]->last_state(context, container_id, file, ret) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
 static bool same_time(struct timespec a, struct timespec b)
 {
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;

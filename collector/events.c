@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/events.h"
+
+#include <stdlib.h>
+
+#include "collector/cleanup.h"
+#include "collector/memory.h"
+
+struct events {
+	uint64_t added;
+	struct event ring[EVENTS_MAX]; /* event number n is at n % EVENTS_MAX */
+};
+
+struct events *events_new(void)
+{
+	return xcalloc(1, sizeof(struct events));
+}
+
+/* The strings of an event, to be copied and freed alike. */
+static void list_strings(struct event *event, char **ret_strings[7])
+{
+	char **const strings[] = { &event->path,	&event->name, &event->image,
+				   &event->namespace,	&event->pod,  &event->container,
+				   &event->container_id };
+
+	memcpy(ret_strings, strings, sizeof(strings));
+}
+
+static void event_clear(struct event *event)
+{
+	char **strings[7];
+
+	list_strings(event, strings);
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
+		free(*strings[i]);
+	*event = (struct event){ 0 };
+}
+
+void events_free(struct events *events)
+{
+	if (!events)
+		return;
+	for (size_t i = 0; i < EVENTS_MAX; i++)
+		event_clear(&events->ring[i]);
+	free(events);
+}
+
+uint64_t events_add(struct events *events, const struct event *event)
+{
+	uint64_t number = ++events->added;
+	struct event *place = &events->ring[number % EVENTS_MAX];
+	char **strings[7];
+
+	event_clear(place);
+	*place = *event;
+	place->number = number;
+	list_strings(place, strings);
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
+		*strings[i] = xstrdup(*strings[i] ? *strings[i] : "");
+	if (!place->runtime)
+		place->runtime = "";
+	return number;
+}
+
+struct event *events_find(struct events *events, uint64_t number)
+{
+	struct event *event = &events->ring[number % EVENTS_MAX];
+
+	return number && event->number == number ? event : NULL;
+}
+
+uint64_t events_first(const struct events *events)
+{
+	return events->added > EVENTS_MAX ? events->added - EVENTS_MAX + 1 : 1;
+}
+
+uint64_t events_last(const struct events *events)
+{
+	return events->added;
+}
+
+const char *event_type_name(enum event_type type)
+{
+	static const char *const names[N_EVENT_TYPES] = {
+		[EVENT_STARTED] = "started",
+		[EVENT_RESTARTED] = "restarted",
+		[EVENT_OOM_KILL] = "oom_kill",
+		[EVENT_GONE] = "gone",
+	};
+
+	return names[type];
+}

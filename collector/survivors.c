@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is there, and what it tells. What is gone: survivors_gone.c. */
+#include "collector/survivors.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "collector/cleanup.h"
+#include "collector/memory.h"
+#include "collector/survivor_instances.h"
+
+/* A name is waited for this long. */
+enum { KNOWN_WITHIN_MS = 10000 };
+
+struct survivors *survivors_new(struct events *events)
+{
+	struct survivors *s = xcalloc(1, sizeof(*s));
+
+	s->events = events;
+	return s;
+}
+
+static void key_free(struct survivor_key *key)
+{
+	free((char *)key->name);
+	free((char *)key->namespace);
+	free((char *)key->pod);
+	free((char *)key->container);
+}
+
+void instance_free(struct survivors *s, struct instance *instance)
+{
+	HASH_DEL(s->by_id, instance);
+	if (instance->gone)
+		DL_DELETE(s->gone, instance);
+	if (instance->entry)
+		keys_release(&s->keys, instance->entry);
+	key_free(&instance->key);
+	free(instance->path);
+	free(instance->image);
+	free(instance->container_id);
+	free(instance->file);
+	free(instance);
+}
+
+void survivors_free(struct survivors *survivors)
+{
+	struct instance *instance, *next;
+
+	if (!survivors)
+		return;
+	HASH_ITER(hh, survivors->by_id, instance, next)
+		instance_free(survivors, instance);
+	keys_free(&survivors->keys);
+	free(survivors);
+}
+
+struct instance *instance_find(const struct survivors *s, uint64_t id)
+{
+	struct instance *instance;
+
+	HASH_FIND(hh, s->by_id, &id, sizeof(id), instance);
+	return instance;
+}
+
+uint64_t instance_tell(struct survivors *s, const struct instance *instance, enum event_type type,
+		       uint64_t count)
+{
+	const struct entry *entry = instance->entry;
+	struct event event = {
+		.time_ms = s->pass.time_ms,
+		.type = type,
+		.kind = entry->key.kind,
+		.cgroup_id = instance->id,
+		.path = instance->path,
+		.name = (char *)instance->key.name,
+		.image = instance->image,
+		.namespace = (char *)entry->key.namespace,
+		.pod = (char *)entry->key.pod,
+		.container = (char *)entry->key.container,
+		.container_id = instance->container_id,
+		.runtime = instance->runtime,
+		.count = count,
+	};
+
+	if (instance->excluded)
+		return 0;
+	if (type == EVENT_RESTARTED) {
+		event.has_exit_code = entry->has_exit_code;
+		event.exit_code = entry->exit_code;
+	}
+	if (type == EVENT_GONE)
+		event.totals = instance->totals;
+	return events_add(s->events, &event);
+}
+
+/* Puts kills on the row of an instance. */
+void instance_charge(struct survivors *s, struct instance *instance, uint64_t n)
+{
+	if (!n)
+		return;
+	instance->charged += n;
+	if (!instance->entry) {
+		instance->waiting += n;
+		return;
+	}
+	instance->entry->oom_kills += n;
+	instance_tell(s, instance, EVENT_OOM_KILL, n);
+}
+
+/* Another run under a key of which one has ended; runs that nobody saw are in the runtime's count. */
+static void count_restart(struct survivors *s, struct instance *instance)
+{
+	struct entry *entry = instance->entry;
+	uint64_t n = 1;
+
+	if (instance->attempt >= 0 && entry->attempt >= 0 && instance->attempt > entry->attempt)
+		n = (uint64_t)(instance->attempt - entry->attempt);
+	entry->restarts += n;
+	instance_tell(s, instance, EVENT_RESTARTED, n);
+}
+
+void instance_start(struct survivors *s, struct instance *instance)
+{
+	struct entry *entry = instance->entry;
+
+	instance->starting = false;
+	if (!instance->restarts)
+		return;
+	if (entry->ended) {
+		entry->ended--;
+		count_restart(s, instance);
+	} else if (!instance->baseline) {
+		instance_tell(s, instance, EVENT_STARTED, 1);
+	}
+}
+
+void instance_enter(struct survivors *s, struct instance *instance)
+{
+	struct entry *entry = keys_get(&s->keys, &instance->key);
+
+	instance->entry = entry;
+	entry->counts_restarts |= instance->restarts;
+	entry->excluded = instance->excluded;
+	keys_enter(&s->keys, entry);
+	uint64_t waiting = instance->waiting;
+	instance->waiting = 0;
+	instance->charged -= waiting;
+	instance_charge(s, instance, waiting);
+}
+
+static bool same_key(const struct survivor_key *a, const struct survivor_key *b)
+{
+	return a->kind == b->kind && streq(a->name, b->name) && streq(a->namespace, b->namespace) &&
+	       streq(a->pod, b->pod) && streq(a->container, b->container);
+}
+
+static void take_key(struct survivors *s, struct instance *instance,
+		     const struct sighting *sighting)
+{
+	bool same = same_key(&instance->key, &sighting->key);
+
+	if (!same) {
+		key_free(&instance->key);
+		instance->key = (struct survivor_key){
+			.kind = sighting->key.kind,
+			.name = xstrdup(sighting->key.name),
+			.namespace = xstrdup(sighting->key.namespace),
+			.pod = xstrdup(sighting->key.pod),
+			.container = xstrdup(sighting->key.container),
+		};
+	}
+	if (!instance->entry) {
+		if (sighting->known || s->pass.now_ms - instance->first_ms >= KNOWN_WITHIN_MS) {
+			instance_enter(s, instance);
+			instance->starting = true;
+		}
+	} else if (!same) {
+		keys_leave(&s->keys, instance->entry, s->pass.now_ms);
+		keys_release(&s->keys, instance->entry);
+		instance_enter(s, instance);
+	} else {
+		instance->entry->excluded = sighting->excluded;
+	}
+}
+
+void instance_set(char **field, const char *text)
+{
+	if (*field && text && streq(*field, text))
+		return;
+	free(*field);
+	*field = text ? xstrdup(text) : NULL;
+}
+
+static struct instance *instance_new(struct survivors *s, const struct sighting *sighting)
+{
+	struct instance *instance = xcalloc(1, sizeof(*instance));
+
+	instance->id = sighting->id;
+	instance->parent = sighting->parent;
+	instance->first_ms = s->pass.now_ms;
+	instance->key = (struct survivor_key){ .kind = N_WORKLOAD_KINDS,
+					       .name = xstrdup(""),
+					       .namespace = xstrdup(""),
+					       .pod = xstrdup(""),
+					       .container = xstrdup("") };
+	instance->baseline = s->passes == 1;
+	HASH_ADD(hh, s->by_id, id, sizeof(instance->id), instance);
+	return instance;
+}
+
+/* Kills of this very cgroup since it was last read, in a rise of the number here and below. */
+static uint64_t own_kills(struct instance *instance, const struct sighting *sighting, uint64_t rise)
+{
+	uint64_t before = instance->own;
+	bool comparable = instance->has_own || !instance->read;
+
+	if (sighting->has_own) {
+		instance->own = sighting->own;
+		instance->has_own = true;
+	}
+	if (instance->whole)
+		return rise;
+	return sighting->has_own && comparable && sighting->own > before ? sighting->own - before
+									 : 0;
+}
+
+static void take_kills(struct survivors *s, struct instance *instance,
+		       const struct sighting *sighting)
+{
+	struct instance *parent = instance_find(s, instance->parent);
+	uint64_t rise, own;
+
+	if (!sighting->has_kills)
+		return;
+	if (instance->baseline && !instance->has_kills)
+		instance->kills = instance->told = sighting->kills;
+	rise = sighting->kills > instance->kills ? sighting->kills - instance->kills : 0;
+	own = own_kills(instance, sighting, rise);
+	if (instance->baseline && !instance->has_kills)
+		own = 0;
+	instance->has_kills = true;
+	instance->read = s->passes;
+	instance->kills += rise;
+	instance->told += own;
+	if (parent)
+		parent->told += rise; /* where it is told is this instance's matter now */
+	instance_charge(s, instance, own);
+}
+
+void survivors_begin(struct survivors *survivors, const struct pass *pass)
+{
+	survivors->pass = *pass;
+	survivors->passes++;
+}
+
+void survivors_see(struct survivors *survivors, const struct sighting *sighting)
+{
+	struct instance *instance = instance_find(survivors, sighting->id);
+
+	struct instance *parent = instance_find(survivors, sighting->parent);
+
+	if (!instance)
+		instance = instance_new(survivors, sighting);
+	if (parent)
+		parent->has_children = true;
+	if (instance->gone)
+		return; /* an id is never used again */
+	instance->seen = survivors->passes;
+	instance->restarts = sighting->restarts;
+	instance->helper = sighting->helper;
+	instance->excluded = sighting->excluded;
+	instance->whole = sighting->whole && !instance->has_children;
+	instance->attempt = sighting->attempt;
+	instance->runtime = sighting->runtime;
+	instance_set(&instance->path, sighting->path);
+	instance_set(&instance->image, sighting->image);
+	instance_set(&instance->container_id, sighting->container_id);
+	instance_set(&instance->file, sighting->file);
+	take_key(survivors, instance, sighting);
+	take_kills(survivors, instance, sighting);
+}
+
+void survivors_note(struct survivors *survivors, uint64_t id, const struct totals *totals)
+{
+	struct instance *instance = instance_find(survivors, id);
+
+	if (instance && !instance->gone)
+		instance->totals = *totals;
+}
+
+void survivors_show(struct survivors *survivors,
+		    void (*show)(void *context, const struct survivor *survivor), void *context)
+{
+	keys_show(&survivors->keys, survivors->pass.now_ms, survivors->pass.settle_ms, show,
+		  context);
+}
+
+uint64_t survivors_forgotten(const struct survivors *survivors)
+{
+	return survivors->keys.forgotten;
+}
+
+uint64_t survivors_unattributed(const struct survivors *survivors)
+{
+	return survivors->unattributed;
+}

@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counters that outlive cgroups, over passes as lifecycle.c would make them. */
+#include "collector/survivors.h"
+
+#include "tests/support.h"
+
+enum { ROOT = 1, SLICE = 2, POD = 3, SECOND_MS = 1000, SHOWN_MAX = 16384 };
+
+struct world {
+	struct events *events;
+	struct survivors *survivors;
+	struct pass pass;
+	struct last_state state; /* what the runtime's files tell of every container */
+	int state_error;
+	const char *killed; /* the one container that its runtime calls OOM-killed */
+	struct {
+		struct survivor s;
+		char name[64];
+	} shown[SHOWN_MAX];
+	size_t n_shown;
+};
+
+static int look_up(void *context, const char *runtime, const char *container_id, const char *file,
+		   struct last_state *ret)
+{
+	const struct world *w = context;
+
+	(void)runtime;
+	(void)file;
+	if (w->state_error)
+		return w->state_error;
+	*ret = w->state;
+	if (w->killed)
+		ret->oom_killed = streq(w->killed, container_id);
+	ret->name = w->state.name ? xstrdup(w->state.name) : NULL;
+	return 0;
+}
+
+static int set_up(void **state)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+
+	w->events = events_new();
+	w->survivors = survivors_new(w->events);
+	w->state_error = -ENOENT;
+	w->pass = (struct pass){
+		.now_ms = 1000000,
+		.time_ms = 1795441508000,
+		.remember_ms = 3600 * SECOND_MS,
+		.look_up = look_up,
+		.context = w,
+	};
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+
+	survivors_free(w->survivors);
+	events_free(w->events);
+	free(w);
+	return 0;
+}
+
+static void begin(struct world *w, uint64_t seconds)
+{
+	w->pass.now_ms += seconds * SECOND_MS;
+	w->pass.time_ms += (int64_t)seconds * SECOND_MS;
+	survivors_begin(w->survivors, &w->pass);
+}
+
+/* The root, and a slice with `kills` here and below, `own` in itself. */
+static void see_slices(const struct world *w, uint64_t kills, uint64_t own)
+{
+	const struct sighting root = { .id = ROOT,
+				       .key = { KIND_HOST, "/", "", "", "" },
+				       .known = true,
+				       .has_kills = true,
+				       .kills = kills,
+				       .attempt = -1,
+				       .path = "/",
+				       .container_id = "",
+				       .runtime = "" };
+	struct sighting slice = root;
+
+	slice.id = SLICE;
+	slice.parent = ROOT;
+	slice.key = (struct survivor_key){ KIND_SLICE, "/s", "", "", "" };
+	slice.has_own = true;
+	slice.own = own;
+	survivors_see(w->survivors, &root);
+	survivors_see(w->survivors, &slice);
+}
+
+static struct sighting container(uint64_t id, const char *name, uint64_t kills)
+{
+	return (struct sighting){ .id = id,
+				  .parent = SLICE,
+				  .key = { KIND_CONTAINER, name, "", "", "" },
+				  .known = true,
+				  .restarts = true,
+				  .whole = true,
+				  .has_kills = true,
+				  .kills = kills,
+				  .attempt = -1,
+				  .path = "/s/c",
+				  .image = "demo",
+				  .container_id = name,
+				  .runtime = "docker" };
+}
+
+static void see(const struct world *w, struct sighting sighting)
+{
+	survivors_see(w->survivors, &sighting);
+}
+
+static void keep(void *context, const struct survivor *survivor)
+{
+	struct world *w = context;
+
+	assert_true(w->n_shown < SHOWN_MAX);
+	w->shown[w->n_shown].s = *survivor;
+	snprintf(w->shown[w->n_shown].name, sizeof(w->shown[0].name), "%s%s", survivor->key.name,
+		 survivor->key.container);
+	w->n_shown++;
+}
+
+static void end(struct world *w)
+{
+	survivors_end(w->survivors);
+	w->n_shown = 0;
+	survivors_show(w->survivors, keep, w);
+}
+
+/* One whole pass over some containers; ended by one with id 0. */
+static void pass(struct world *w, uint64_t seconds, uint64_t kills, const struct sighting *c)
+{
+	begin(w, seconds);
+	see_slices(w, kills, 0);
+	for (; c->id; c++)
+		survivors_see(w->survivors, c);
+	end(w);
+}
+
+#define PASS(w, seconds, kills, ...)                                                               \
+	pass(w, seconds, kills, (const struct sighting[]){ __VA_ARGS__{ .id = 0 } })
+#define C(id, name, kills) container(id, name, kills),
+
+static const struct survivor *find(const struct world *w, const char *name)
+{
+	const struct survivor *found = NULL;
+
+	for (size_t i = 0; i < w->n_shown; i++) {
+		if (!streq(w->shown[i].name, name))
+			continue;
+		assert_null(found); /* one series per key */
+		found = &w->shown[i].s;
+	}
+	return found;
+}
+
+static void expect(const struct world *w, const char *name, uint64_t kills, uint64_t restarts)
+{
+	const struct survivor *s = find(w, name);
+
+	assert_non_null(s);
+	assert_int_equal(s->oom_kills, kills);
+	assert_int_equal(s->restarts, restarts);
+}
+
+static unsigned count_events(const struct world *w, enum event_type type)
+{
+	unsigned n = 0;
+
+	for (uint64_t i = events_first(w->events); i <= events_last(w->events); i++)
+		n += events_find(w->events, i)->type == type;
+	return n;
+}
+
+/* What was there before us is no news. */
+static void starts_at_zero(void **state)
+{
+	struct world *w = *state;
+
+	PASS(w, 0, 7, C(10, "web", 5));
+	expect(w, "web", 0, 0);
+	expect(w, "/", 0, 0);
+	expect(w, "/s", 0, 0);
+	PASS(w, 15, 7, C(10, "web", 5));
+	PASS(w, 15, 7, C(10, "web", 5));
+	expect(w, "web", 0, 0);
+	expect(w, "/", 0, 0);
+	assert_int_equal(events_last(w->events), 0);
+}
+
+static void counts_the_living(void **state)
+{
+	struct world *w = *state;
+
+	PASS(w, 0, 0, C(10, "web", 0));
+	PASS(w, 15, 2, C(10, "web", 2));
+	expect(w, "web", 2, 0);
+	expect(w, "/s", 0, 0); /* a sum over all rows counts none twice */
+	expect(w, "/", 0, 0);
+	assert_int_equal(count_events(w, EVENT_OOM_KILL), 1);
+}
+
+/* Killed and started anew between two passes: exactly one kill, exactly one restart. */
+static void finds_a_kill_in_the_parent(void **state)
+{
+	struct world *w = *state;
+
+	PASS(w, 0, 0, C(10, "web", 0) C(11, "db", 0));
+	PASS(w, 15, 1, C(12, "web", 0) C(11, "db", 0));
+	expect(w, "web", 1, 1);
+	expect(w, "db", 0, 0);
+	for (int i = 0; i < 5; i++)
+		PASS(w, 15, 1, C(12, "web", 0) C(11, "db", 0));
+	expect(w, "web", 1, 1);
+	assert_int_equal(survivors_unattributed(w->survivors), 0);
+	assert_int_equal(count_events(w, EVENT_GONE), 1);
+	assert_int_equal(count_events(w, EVENT_RESTARTED), 1);
+}
+
+/* Seen with its kill, then gone: it is in both numbers, and counted once. */
+static void counts_once_what_it_saw_before(void **state)
+{
+	struct world *w = *state;
+
+	PASS(w, 0, 0, C(10, "web", 0));
+	PASS(w, 15, 1, C(10, "web", 1));
+	PASS(w, 15, 1, );
+	PASS(w, 15, 1, C(12, "web", 0));
+	expect(w, "web", 1, 1);
+	expect(w, "/s", 0, 0);
+}
+
+/* Runs that came and went between two passes: their kills are the parent's, their number the runtime's. */
+static void counts_runs_that_nobody_saw(void **state)
+{
+	struct world *w = *state;
+	struct sighting first = container(10, "web", 0), fourth = container(13, "web", 0);
+
+	first.attempt = 2;
+	fourth.attempt = 5;
+	PASS(w, 0, 0, first, );
+	PASS(w, 15, 3, fourth, );
+	expect(w, "web", 3, 3);
+}
+
+/* The parent was read, then the container was killed and went before it was read itself. */
+static void waits_for_what_vanishes_while_it_is_read(void **state)
+{
+	struct world *w = *state;
+	struct sighting unreadable = container(10, "web", 0);
+
+	unreadable.has_kills = false;
+	PASS(w, 0, 0, C(10, "web", 0));
+	PASS(w, 15, 1, unreadable, );
+	expect(w, "/s", 0, 0);
+	PASS(w, 1, 1, );
+	expect(w, "web", 1, 0);
+	expect(w, "/s", 0, 0);
+	assert_int_equal(survivors_unattributed(w->survivors), 0);
+}
+
+/* A child read later than its parent may be ahead of it: no harm. */
+static void bears_a_child_ahead_of_its_parent(void **state)
+{
+	struct world *w = *state;
+
+	PASS(w, 0, 0, C(10, "web", 0) C(11, "db", 0));
+	PASS(w, 15, 0, C(10, "web", 1));
+	PASS(w, 15, 1, C(10, "web", 1));
+	PASS(w, 15, 1, C(10, "web", 1));
+	expect(w, "web", 1, 0);
+	assert_null(find(w, "db"));
+	expect(w, "/s", 0, 0);
+}
+
+static void asks_the_runtime_who_was_killed(void **state)
+{
+	struct world *w = *state;
+
+	w->state_error = 0;
+	w->killed = "b";
+	PASS(w, 0, 0, C(10, "a", 0) C(11, "b", 0) C(12, "c", 0));
+	PASS(w, 15, 1, );
+	expect(w, "b", 1, 0);
+	assert_null(find(w, "a"));
+	expect(w, "/s", 0, 0);
+}
+
+/* Nobody can tell: the parent's row has it after a while, and it is counted as such. */
+static void leaves_to_the_parent_what_nobody_can_tell(void **state)
+{
+	struct world *w = *state;
+
+	PASS(w, 0, 0, C(10, "a", 0) C(11, "b", 0));
+	PASS(w, 15, 1, );
+	expect(w, "/s", 0, 0);
+	PASS(w, 4, 1, );
+	expect(w, "/s", 1, 0);
+	assert_int_equal(survivors_unattributed(w->survivors), 1);
+	PASS(w, 15, 1, C(12, "a", 0) C(13, "b", 0));
+	expect(w, "a", 0, 1);
+	expect(w, "b", 0, 1);
+}
+
+/* One that ended well is not suspected of what comes later. */
+static void acquits_who_went_before(void **state)
+{
+	struct world *w = *state;
+
+	PASS(w, 0, 0, C(10, "a", 0) C(11, "b", 0));
+	PASS(w, 1, 0, C(11, "b", 0));
+	PASS(w, 1, 1, );
+	expect(w, "b", 1, 0);
+	assert_null(find(w, "a"));
+}
+
+static void tells_own_kills_of_inner_groups(void **state)
+{
+	struct world *w = *state;
+
+	PASS(w, 0, 0, C(10, "a", 0));
+	begin(w, 15);
+	see_slices(w, 2, 2);
+	see(w, container(10, "a", 0));
+	end(w);
+	expect(w, "/s", 2, 0);
+	expect(w, "a", 0, 0);
+	assert_int_equal(survivors_unattributed(w->survivors), 0);
+}
+
+static struct sighting in_pod(uint64_t id, const char *name, uint64_t kills)
+{
+	struct sighting s = container(id, "", kills);
+
+	s.parent = POD;
+	s.key.namespace = "shop";
+	s.key.pod = "web-1";
+	s.key.container = name;
+	s.container_id = name;
+	return s;
+}
+
+static struct sighting pod(uint64_t kills, uint64_t own)
+{
+	struct sighting s = container(POD, "", kills);
+
+	s.key = (struct survivor_key){ KIND_POD, "", "shop", "web-1", "" };
+	s.restarts = s.whole = false;
+	s.has_own = true;
+	s.own = own;
+	s.container_id = "";
+	return s;
+}
+
+/* A whole pod at once: the slice's number is followed down to the container. */
+static void follows_a_pod_that_is_gone(void **state)
+{
+	struct world *w = *state;
+	struct sighting pause = in_pod(21, "", 0);
+
+	pause.key = (struct survivor_key){ KIND_POD, "", "shop", "web-1", "" };
+	pause.helper = true;
+	pause.restarts = false;
+	PASS(w, 0, 0, pod(0, 0), in_pod(20, "api", 0), pause, );
+	PASS(w, 15, 1, );
+	expect(w, "api", 1, 0);
+	assert_int_equal(survivors_unattributed(w->survivors), 0);
+	PASS(w, 15, 1, pod(0, 0), );
+	expect(w, "api", 1, 0);
+}
+
+/* Names come late: nothing is counted under an id that will never be seen again. */
+static void waits_for_names(void **state)
+{
+	struct world *w = *state;
+	struct sighting early = container(12, "0123abcd", 1);
+
+	PASS(w, 0, 0, C(10, "web", 0));
+	PASS(w, 1, 0, );
+	early.known = false;
+	PASS(w, 1, 1, early, );
+	assert_null(find(w, "0123abcd"));
+	PASS(w, 1, 1, C(12, "web", 1));
+	expect(w, "web", 1, 1);
+	/* One that has no name after a while is called as it is. */
+	early = container(13, "4567abcd", 0);
+	early.known = false;
+	PASS(w, 1, 1, C(12, "web", 1) early, );
+	assert_null(find(w, "4567abcd"));
+	PASS(w, 11, 1, C(12, "web", 1) early, );
+	expect(w, "4567abcd", 0, 0);
+}
+
+/* Gone before its name was known; the runtime's file still has it. */
+static void learns_a_name_from_the_end(void **state)
+{
+	struct world *w = *state;
+	struct sighting early = container(12, "0123abcd", 0);
+
+	PASS(w, 0, 0, );
+	early.known = false;
+	PASS(w, 1, 0, early, );
+	w->state_error = 0;
+	w->state = (struct last_state){ .has_exit_code = true, .exit_code = 137 };
+	w->state.name = (char *)"job";
+	PASS(w, 1, 1, );
+	expect(w, "job", 1, 0);
+	assert_true(find(w, "job")->has_exit_code);
+	assert_int_equal(find(w, "job")->exit_code, 137);
+	PASS(w, 20, 1, );
+	expect(w, "job", 1, 0);
+}
+
+static void tells_exit_codes(void **state)
+{
+	struct world *w = *state;
+
+	PASS(w, 0, 0, C(10, "web", 0));
+	assert_false(find(w, "web")->has_exit_code);
+	PASS(w, 1, 1, ); /* the runtime has not written it yet */
+	expect(w, "web", 1, 0);
+	assert_false(find(w, "web")->has_exit_code);
+	w->state_error = 0;
+	w->state = (struct last_state){ .has_exit_code = true, .exit_code = 137 };
+	PASS(w, 2, 1, );
+	assert_true(find(w, "web")->has_exit_code);
+	PASS(w, 1, 1, C(11, "web", 0));
+	expect(w, "web", 1, 1);
+	for (uint64_t i = events_first(w->events); i <= events_last(w->events); i++) {
+		const struct event *event = events_find(w->events, i);
+
+		if (event->type == EVENT_OOM_KILL)
+			continue;
+		assert_true(event->type == EVENT_GONE || event->type == EVENT_RESTARTED);
+		assert_true(event->has_exit_code);
+		assert_int_equal(event->exit_code, 137);
+		assert_string_equal(event->name, "web");
+	}
+}
+
+/* A new key stands at 0 for a while, so that increase() sees what came before its first scrape. */
+static void settles_at_zero(void **state)
+{
+	struct world *w = *state;
+
+	w->pass.settle_ms = 60 * SECOND_MS;
+	PASS(w, 0, 0, );
+	PASS(w, 15, 1, C(10, "job", 1));
+	expect(w, "job", 0, 0);
+	PASS(w, 15, 1, );
+	expect(w, "job", 0, 0);
+	PASS(w, 60, 1, );
+	expect(w, "job", 1, 0);
+	/* From then on, at once. */
+	PASS(w, 15, 2, C(11, "job", 1));
+	expect(w, "job", 2, 1);
+}
+
+/* Nothing to tell: not shown while it is gone, but its restart is one, and starts from 0 again. */
+static void hides_what_has_nothing_to_tell(void **state)
+{
+	struct world *w = *state;
+
+	w->pass.settle_ms = 60 * SECOND_MS;
+	PASS(w, 0, 0, C(10, "web", 0));
+	PASS(w, 100, 0, );
+	assert_null(find(w, "web"));
+	PASS(w, 100, 0, C(11, "web", 0));
+	expect(w, "web", 0, 0);
+	PASS(w, 60, 0, C(11, "web", 0));
+	expect(w, "web", 0, 1);
+}
+
+static void forgets_in_time(void **state)
+{
+	struct world *w = *state;
+
+	w->pass.remember_ms = 600 * SECOND_MS;
+	PASS(w, 0, 0, C(10, "web", 0));
+	PASS(w, 15, 1, );
+	PASS(w, 590, 1, );
+	expect(w, "web", 1, 0);
+	PASS(w, 15, 1, );
+	assert_null(find(w, "web"));
+	assert_int_equal(survivors_forgotten(w->survivors), 0);
+}
+
+static void bounds_its_memory(void **state)
+{
+	struct world *w = *state;
+	const unsigned n = 11000;
+
+	PASS(w, 0, 0, );
+	for (unsigned i = 0; i < n; i += 1000) {
+		begin(w, 1);
+		see_slices(w, 0, 0);
+		for (unsigned j = i; j < i + 1000; j++) {
+			cleanup_free char *name = xasprintf("job-%u", j);
+
+			see(w, container(100 + j, name, 0));
+		}
+		end(w);
+	}
+	PASS(w, 1, 0, );
+	PASS(w, 20, 0, );
+	PASS(w, 1, 0, );
+	assert_int_equal(survivors_forgotten(w->survivors), n - 10000);
+}
+
+/* Two with one name are one series; a third run is the restart of the one that has ended. */
+static void bears_two_of_one_name(void **state)
+{
+	struct world *w = *state;
+
+	PASS(w, 0, 0, C(10, "web", 0) C(11, "web", 0));
+	PASS(w, 1, 2, C(10, "web", 1) C(11, "web", 1));
+	expect(w, "web", 2, 0);
+	PASS(w, 1, 2, C(10, "web", 1));
+	expect(w, "web", 2, 0);
+	PASS(w, 1, 2, C(10, "web", 1) C(12, "web", 0));
+	expect(w, "web", 2, 1);
+}
+
+static void leaves_out_what_a_filter_excludes(void **state)
+{
+	struct world *w = *state;
+	struct sighting hidden = container(10, "web", 0);
+
+	hidden.excluded = true;
+	PASS(w, 0, 0, hidden, );
+	PASS(w, 15, 1, );
+	PASS(w, 15, 1, );
+	assert_null(find(w, "web"));
+	expect(w, "/s", 0, 0);
+	assert_int_equal(events_last(w->events), 0);
+}
+
+/* Whatever happens, every kill of the kernel's stands on one row, and on one only. */
+static void loses_nothing_in_a_storm(void **state)
+{
+	struct world *w = *state;
+	struct {
+		uint64_t id, kills;
+		bool alive;
+	} slots[20] = { 0 };
+	uint64_t next_id = 100, kills = 0, sum = 0, restarts = 0;
+	unsigned random = 42;
+
+	PASS(w, 0, 0, );
+	for (int round = 0; round < 2000; round++) {
+		for (size_t i = 0; i < ARRAY_SIZE(slots); i++) {
+			switch (rand_r(&random) % 8) {
+			case 0: /* one more, or one that is killed and gone */
+			case 1:
+				if (slots[i].alive)
+					kills++;
+				restarts += !slots[i].alive && slots[i].id;
+				slots[i].alive = !slots[i].alive;
+				slots[i].id = slots[i].alive ? next_id++ : slots[i].id;
+				slots[i].kills = 0;
+				break;
+			case 2: /* a process of it is killed */
+				kills += slots[i].alive;
+				slots[i].kills += slots[i].alive;
+				break;
+			case 3: /* ends by itself */
+				slots[i].alive = false;
+				break;
+			}
+		}
+		begin(w, 1 + (uint64_t)rand_r(&random) % 5);
+		see_slices(w, kills, 0);
+		for (size_t i = 0; i < ARRAY_SIZE(slots); i++) {
+			cleanup_free char *name = xasprintf("c%zu", i);
+
+			if (slots[i].alive)
+				see(w, container(slots[i].id, name, slots[i].kills));
+		}
+		end(w);
+	}
+	PASS(w, 5, kills, );
+	PASS(w, 5, kills, );
+	for (size_t i = 0; i < w->n_shown; i++) {
+		sum += w->shown[i].s.oom_kills;
+		restarts -= w->shown[i].s.restarts;
+	}
+	assert_true(kills > 1000);
+	assert_int_equal(sum, kills);
+	assert_int_equal(restarts, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(starts_at_zero),
+		TEST(counts_the_living),
+		TEST(finds_a_kill_in_the_parent),
+		TEST(counts_once_what_it_saw_before),
+		TEST(counts_runs_that_nobody_saw),
+		TEST(waits_for_what_vanishes_while_it_is_read),
+		TEST(bears_a_child_ahead_of_its_parent),
+		TEST(asks_the_runtime_who_was_killed),
+		TEST(leaves_to_the_parent_what_nobody_can_tell),
+		TEST(acquits_who_went_before),
+		TEST(tells_own_kills_of_inner_groups),
+		TEST(follows_a_pod_that_is_gone),
+		TEST(waits_for_names),
+		TEST(learns_a_name_from_the_end),
+		TEST(tells_exit_codes),
+		TEST(settles_at_zero),
+		TEST(hides_what_has_nothing_to_tell),
+		TEST(forgets_in_time),
+		TEST(bounds_its_memory),
+		TEST(bears_two_of_one_name),
+		TEST(leaves_out_what_a_filter_excludes),
+		TEST(loses_nothing_in_a_storm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
