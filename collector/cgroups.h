@@ -36,10 +36,10 @@ struct group {
 	uint64_t absent_since_ns;		   /* 0: forget what was absent in the next walk */
 	char *controllers; /* its cgroup.subtree_control when last looked at; or NULL */
 	uint64_t controllers_ns;
-	uint64_t seen;			 /* number of the walk that last saw it */
-	struct identity *identity;	 /* what containers.c made of it; NULL before it looked */
-	bool inside;			 /* below a container */
-	struct group *delegate;		 /* the group inside that carries its limits; NULL: itself */
+	uint64_t seen;		   /* number of the walk that last saw it */
+	struct identity *identity; /* what containers.c made of it; NULL before it looked */
+	bool inside;		   /* below a container */
+	struct group *delegate;	   /* the group inside that carries its limits; NULL: itself */
 	bool is_delegate;
 	const struct workload *entry;	 /* in the snapshot being built; NULL when left out */
 	const struct workload *workload; /* the same when sources shall read it, else NULL */

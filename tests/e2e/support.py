@@ -107,6 +107,13 @@ def free_port():
     raise AssertionError("no free port")
 
 
+def files_of(group):
+    """Where a cgroup's files are read: under systemd crun has limits and processes one level below."""
+    inside = [entry for entry in group.iterdir() if entry.is_dir()]
+    only = len(inside) == 1 and inside[0].name == "container" and group.name.startswith("libpod-")
+    return inside[0] if only else group
+
+
 class Response:
     def __init__(self, response, body):
         self.status = response.status

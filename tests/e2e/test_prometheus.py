@@ -87,7 +87,7 @@ def compare_with_files(server, job, root, ids):
         for series, number in server.query(f'{metric}{{job="{job}"{selector}}}'):
             stored[series["id"]].append(float(number))
         for cgroup in ids:
-            raw = read_expected(root / cgroup.lstrip("/"), file, key)
+            raw = read_expected(support.files_of(root / cgroup.lstrip("/")), file, key)
             if raw is None and cgroup == "/":
                 continue  # the root has no such file; what stands for it comes from procfs
             wanted = [] if raw is None else [raw / scale]
