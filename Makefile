@@ -55,7 +55,7 @@ SKELETONS := $(PROBES:%.bpf.c=$(BUILD)/%.skel.h)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: all tests run test test-unit test-host test-e2e test-full lint format golden bench benches \
+.PHONY: all tests run test test-unit test-host test-e2e test-vm test-full lint format golden bench benches \
 	packages-build packages-test install uninstall clean help FORCE
 
 all: $(BUILD)/tallyman
@@ -158,15 +158,18 @@ run: packages-build
 		exec $(BUILD)/tallyman $(ARGS)
 
 test: packages-test
-	@tests/run build lint unit host e2e
+	@tests/run build lint unit host e2e vm
 test-full: packages-test
-	@tests/run --long build lint unit host e2e
+	@tests/run --long build lint unit host e2e vm
 test-unit: packages-test
 	@tests/run build-asan unit
 test-host: packages-test
 	@tests/run build-asan host
 test-e2e: packages-test
 	@tests/run build-gcc build-asan e2e
+# KERNEL=6.12 for one kernel. The machines are kept in build/vm; VM_CACHE=FOLDER puts them elsewhere.
+test-vm: packages-test
+	@tests/run build-gcc vm$(if $(KERNEL),-$(KERNEL))
 lint: packages-test
 	@tests/run build-gcc lint
 
@@ -231,7 +234,7 @@ clean:
 help:
 	@echo 'make run        install what is missing, build, run on this host; ARGS="--flag ..."'
 	@echo 'make test       install what is missing, run all tests'
-	@echo 'make test-full  the same with long soaks; test-unit, test-host, test-e2e, lint are parts'
+	@echo 'make test-full  the same with long soaks; test-unit, test-host, test-e2e, test-vm, lint are parts'
 	@echo 'make            build build/tallyman; CC=clang, SANITIZE=address,undefined, WERROR=0, V=1'
 	@echo 'make bench      benchmarks; BENCH=name for one'
 	@echo 'make golden     rewrite tests/golden/ from what the exporter says now'

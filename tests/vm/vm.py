@@ -10,11 +10,13 @@ usage: vm.py prepare KERNEL              makes image and kernels, starts all run
 
 KERNEL is 6.1 or 6.12. The cache is $VM_CACHE, else build/vm."""
 import contextlib
+import fcntl
 import hashlib
 import io
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -34,6 +36,10 @@ COMMAND_LINE = ("console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off syst
 
 class VmError(Exception):
     pass
+
+
+class NoKernel(VmError):
+    """Debian does not offer this kernel today."""
 
 
 def free_port():
@@ -203,7 +209,19 @@ def provision(machine):
 
 def prepare(kernel):
     """The disk with the saved state "ready" of a kernel, made when it is missing or out of date."""
-    subprocess.run([HERE / "make-image", CACHE], check=True, stdin=subprocess.DEVNULL)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / ".lock-ready", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two that start at once do not make it twice
+        return prepare_locked(kernel)
+
+
+def prepare_locked(kernel):
+    try:
+        subprocess.run([HERE / "make-image", CACHE], check=True, stdin=subprocess.DEVNULL)
+    except subprocess.CalledProcessError:
+        raise VmError("the image could not be made, see above") from None
+    if not (CACHE / "kernels" / kernel / "vmlinuz").exists():
+        raise NoKernel(f"Debian's mirror does not offer a kernel {kernel} today")
     disk = CACHE / f"ready-{kernel}.qcow2"
     stamp = CACHE / f"ready-{kernel}.recipe"
     if disk.exists() and stamp.exists() and stamp.read_text() == recipe(kernel):
@@ -236,6 +254,7 @@ def restored(kernel, forwards=()):
         subprocess.run(["cp", "--reflink=auto", "--sparse=always", ready, disk], check=True)
         with Machine(kernel, disk, "ready", forwards) as machine:
             machine.set_clock()
+            disk.unlink()  # QEMU has it open; nothing is left behind however this ends
             yield machine
 
 
@@ -253,6 +272,8 @@ def main():
         print(__doc__, file=sys.stderr)
         return 2
     action, kernel, *rest = sys.argv[1:]
+    # As if by Ctrl-C, so that the machine ends with us.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if action == "prepare":
             prepare(kernel)
@@ -270,6 +291,9 @@ def main():
                   f"  echo 'uname -a' | socat -t60 - TCP:127.0.0.1:{machine.agent_port}\n"
                   f"monitor: socat - UNIX:{machine.folder}/monitor", flush=True)
             machine.process.wait()
+    except NoKernel as reason:
+        print(reason, file=sys.stderr)
+        return 77  # how tests/run knows a skip
     except VmError as error:
         print(f"vm.py: {error}", file=sys.stderr)
         return 1
