@@ -134,7 +134,7 @@ static bool meet(struct hierarchy *hierarchy, struct group *parent, const char *
 		group->seen = hierarchy->walks;
 		return false;
 	}
-	if (hierarchy->n_groups >= HIERARCHY_GROUPS_MAX ||
+	if (HASH_COUNT(hierarchy->by_id) >= HIERARCHY_GROUPS_MAX ||
 	    strlen(parent->path) + strlen(name) + 2 > HIERARCHY_PATH_MAX) {
 		hierarchy->groups_dropped++;
 		return false;
