@@ -103,7 +103,7 @@ static void tell_pod(struct group *pod, const struct identity *child)
 	identity->fresh = true;
 }
 
-/* Names that differ stay different, however long or broken they are: see utf8_clean(). */
+/* Names that were cut stay different; of those that differ in invalid bytes alone the first counts. */
 static bool has_label(const struct identity *identity, const char *name)
 {
 	for (size_t i = 0; i < identity->n_labels; i++)
@@ -164,6 +164,7 @@ static void take_over(const struct options *options, const struct runtime_contex
 		adopt(options, &identity->container, facts->container, counters);
 	if (facts->started_ms)
 		identity->start_ms = facts->started_ms;
+	facts_drop_texts(&identity->facts); /* an image's labels may be megabytes */
 	identity->known = identity->fresh = true;
 	identity->looks = 0;
 	tell_pod(group->parent, identity);

@@ -31,18 +31,6 @@ static int64_t time_at(const json_t *json, const char *key)
 	return time_parse_rfc3339(text);
 }
 
-static const char *state_of(const json_t *state)
-{
-	static const char *const flags[][2] = { { "Paused", "paused" },
-						{ "Restarting", "restarting" },
-						{ "Running", "running" } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		if (json_is_true(json_object_get(state, flags[i][0])))
-			return flags[i][1];
-	return "exited";
-}
-
 /* "none" stands there too; it is no state of health. */
 static const char *health_of(const json_t *state)
 {
@@ -79,7 +67,6 @@ static int docker_look_up(const struct runtime_context *context, const struct gr
 	ret->image_id = json_string_at(json, "Image", NULL);
 	ret->created_ms = time_at(json, "Created");
 	ret->started_ms = time_at(state, "StartedAt");
-	ret->state = xstrdup(state_of(state));
 	ret->health = health_of(state);
 	if (json_is_integer(restarts))
 		ret->restarts = json_integer_value(restarts);

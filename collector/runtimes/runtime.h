@@ -40,7 +40,6 @@ struct facts {
 	char *container_id;	 /* the runtime's own id, where the path does not have it */
 	char *name, *image, *image_id;
 	char *namespace, *pod, *pod_uid, *container; /* Kubernetes */
-	char *state;				     /* "running", "paused", "restarting" */
 	const char *health; /* static: "healthy", "unhealthy", "starting"; NULL: no check */
 	int64_t created_ms, started_ms; /* Unix time; 0 is unknown */
 	int64_t restarts;		/* -1 is unknown */
@@ -99,4 +98,6 @@ const char *facts_label(const struct facts *facts, const char *name);
 /* What Kubernetes' runtimes put into labels or annotations: io.kubernetes.pod.name and its like. */
 void facts_take_kubernetes(struct facts *facts);
 void fact_labels_free(struct fact_label *labels, size_t n);
+/* Frees names and labels, which may be long; times, numbers and the file stay. */
+void facts_drop_texts(struct facts *facts);
 void facts_free(struct facts *facts);

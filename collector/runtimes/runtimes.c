@@ -147,15 +147,24 @@ void fact_labels_free(struct fact_label *labels, size_t n)
 	free(labels);
 }
 
+void facts_drop_texts(struct facts *facts)
+{
+	char **const strings[] = { &facts->container_id, &facts->name,	    &facts->image,
+				   &facts->image_id,	 &facts->namespace, &facts->pod,
+				   &facts->pod_uid,	 &facts->container };
+
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
+		free(*strings[i]);
+		*strings[i] = NULL;
+	}
+	fact_labels_free(facts->labels, facts->n_labels);
+	facts->labels = NULL;
+	facts->n_labels = 0;
+}
+
 void facts_free(struct facts *facts)
 {
-	char *const strings[] = { facts->container_id, facts->name,	 facts->image,
-				  facts->image_id,     facts->namespace, facts->pod,
-				  facts->pod_uid,      facts->container, facts->state,
-				  facts->file };
-
-	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
-		free(strings[i]);
-	fact_labels_free(facts->labels, facts->n_labels);
+	facts_drop_texts(facts);
+	free(facts->file);
 	*facts = (struct facts){ 0 };
 }
