@@ -100,6 +100,11 @@ static const struct metric metrics[] = {
 /* What we tell of ourselves is always from the real one, whatever --path.procfs says. */
 static const char own_procfs[] = "/proc";
 
+/* Read once: /proc/stat is long on large machines, and clock corrections move its btime. */
+struct state {
+	int64_t boot_ms;
+};
+
 static void add(struct snapshot *snapshot, struct family *family, uint64_t value)
 {
 	family_add_integer(snapshot, family, NULL, NULL, value);
@@ -131,7 +136,8 @@ static void add_open_fds(struct snapshot *snapshot, struct family *family)
 	add(snapshot, family, n - 1); /* the directory's own one */
 }
 
-static void add_process(struct snapshot *snapshot, struct family families[])
+static void add_process(const struct state *state, struct snapshot *snapshot,
+			struct family families[])
 {
 	struct proc_stat stat;
 	struct rusage usage;
@@ -148,10 +154,10 @@ static void add_process(struct snapshot *snapshot, struct family families[])
 	add(snapshot, &families[RESIDENT], stat.rss_pages * (uint64_t)sysconf(_SC_PAGESIZE));
 	add(snapshot, &families[VIRTUAL], stat.vsize);
 	add(snapshot, &families[THREADS], stat.threads);
-	int64_t boot_ms = proc_boot_time_ms(own_procfs);
-	if (boot_ms)
+	if (state->boot_ms)
 		add(snapshot, &families[START_TIME],
-		    (uint64_t)boot_ms + stat.starttime * 1000 / (uint64_t)sysconf(_SC_CLK_TCK));
+		    (uint64_t)state->boot_ms +
+			    stat.starttime * 1000 / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 static void add_http(struct snapshot *snapshot, struct family families[],
@@ -173,24 +179,28 @@ static void add_http(struct snapshot *snapshot, struct family families[],
 
 static int exporter_open(const struct options *options, void **ret_state, const char **ret_reason)
 {
-	(void)ret_state;
-	if (!options->web_disable_exporter_metrics)
-		return 0;
-	*ret_reason = "--web.disable-exporter-metrics";
-	return -ECANCELED;
+	struct state *state;
+
+	if (options->web_disable_exporter_metrics) {
+		*ret_reason = "--web.disable-exporter-metrics";
+		return -ECANCELED;
+	}
+	state = xcalloc(1, sizeof(*state));
+	state->boot_ms = proc_boot_time_ms(own_procfs);
+	*ret_state = state;
+	return 0;
 }
 
-static int exporter_collect(void *state, struct collection *collection, struct family families[])
+static int exporter_collect(void *opened, struct collection *collection, struct family families[])
 {
-	(void)state;
-	add_process(collection->snapshot, families);
+	add_process(opened, collection->snapshot, families);
 	add_http(collection->snapshot, families, collection->counters);
 	return 0;
 }
 
-static void exporter_close(void *state)
+static void exporter_close(void *opened)
 {
-	(void)state;
+	free(opened);
 }
 
 const struct source source_exporter = {
