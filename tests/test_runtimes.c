@@ -319,6 +319,25 @@ static void reads_rootless_stores(void **state)
 	assert_string_equal(group_at(w, path)->workload->image, "localhost/x:1");
 }
 
+/* A broken list is an error for each container of it, until it is mended. */
+static void follows_a_broken_list(void **state)
+{
+	const char *path = "machine.slice/libpod-" PWEB ".scope";
+	const char *list = "root/var/lib/containers/storage/overlay-containers/containers.json";
+	struct world *w = *state;
+
+	tree_write(w->tree, list, "[{");
+	add_cgroup(w, path);
+	for (uint64_t n = 1; n < 3; n++) {
+		discover(w);
+		assert_int_equal(w->counters.metadata_errors, n);
+		group_at(w, path)->identity->next_look_ns = 0;
+	}
+	tree_write(w->tree, list, "[{\"id\":\"" PWEB "\",\"names\":[\"mended\"]}]");
+	discover(w);
+	assert_string_equal(group_at(w, path)->workload->name, "mended");
+}
+
 static void write_state(const struct world *w, const char *id, int hour)
 {
 	cleanup_free char *file = xasprintf("root/run/runc/%s/state.json", id);
@@ -387,15 +406,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(knows_captured_containers),
-		TEST(folds_pause_containers),
-		TEST(follows_late_and_changed_files),
-		TEST(survives_hostile_files),
-		TEST(cleans_hostile_values),
-		TEST(opens_nothing_planted),
-		TEST(reads_rootless_stores),
-		TEST(follows_states_of_one_cgroup),
-		TEST(parses_times),
+		TEST(knows_captured_containers),      TEST(folds_pause_containers),
+		TEST(follows_late_and_changed_files), TEST(survives_hostile_files),
+		TEST(cleans_hostile_values),	      TEST(opens_nothing_planted),
+		TEST(reads_rootless_stores),	      TEST(follows_states_of_one_cgroup),
+		TEST(follows_a_broken_list),	      TEST(parses_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/runtimes/json_cache.h"
 
+#include <errno.h>
+
 #include "collector/memory.h"
 
 enum { CACHED_FILES = 8 }; /* stores: root's, and those of a few users */
 
 struct cached {
 	char *path;
-	json_t *json;
+	json_t *entries; /* by id; NULL: it could not be parsed */
+	int err;
 	struct file_stamp stamp;
 	uint64_t used;
 };
@@ -25,7 +28,7 @@ struct json_cache *json_cache_new(void)
 static void cached_clear(struct cached *cached)
 {
 	free(cached->path);
-	json_decref(cached->json);
+	json_decref(cached->entries);
 	*cached = (struct cached){ 0 };
 }
 
@@ -53,25 +56,45 @@ static struct cached *place_of(struct json_cache *cache, const char *path)
 	return oldest;
 }
 
-int json_cache_read(struct json_cache *cache, int root_fd, const char *path, enum trust trust,
-		    const json_t **ret_json)
+/* A list of objects as an object of them by their "id"; the first of two counts. Takes the reference. */
+static json_t *by_id(json_t *list)
 {
-	struct cached *cached = place_of(cache, path);
+	json_t *entries = json_object(), *entry;
+	size_t i;
+
+	json_array_foreach(list, i, entry)
+	{
+		const char *id = json_string_value(json_object_get(entry, "id"));
+
+		if (id && !json_object_get(entries, id))
+			json_object_set(entries, id, entry);
+	}
+	json_decref(list);
+	return entries;
+}
+
+int json_cache_find(struct json_cache *cache, int root_fd, const char *path, enum trust trust,
+		    const char *id, const json_t **ret_entry)
+{
 	struct file_stamp stamp;
 	cleanup_close int fd = runtime_file_open(root_fd, path, trust, &stamp);
 
 	if (fd < 0)
 		return fd;
-	if (!cached->json || !file_stamp_equal(&cached->stamp, &stamp)) {
-		json_t *json;
-		int err = json_file_read(root_fd, path, trust, &json, &stamp);
+	struct cached *cached = place_of(cache, path);
+	if (!cached->path || !file_stamp_equal(&cached->stamp, &stamp)) {
+		json_t *list = NULL;
+		int err = json_file_read(root_fd, path, trust, &list, &stamp);
 
-		if (err)
-			return err;
 		cached_clear(cached);
-		*cached = (struct cached){ .path = xstrdup(path), .json = json, .stamp = stamp };
+		*cached = (struct cached){ .path = xstrdup(path), .err = err, .stamp = stamp };
+		if (!err)
+			cached->entries = by_id(list);
 	}
 	cached->used = ++cache->uses;
-	*ret_json = cached->json;
+	const json_t *entry = json_object_get(cached->entries, id);
+	if (!entry)
+		return cached->err ? cached->err : -ENOENT;
+	*ret_entry = entry;
 	return 0;
 }

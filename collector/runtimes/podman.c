@@ -80,21 +80,6 @@ static int find_store(const struct runtime_context *context, const char *cgroup,
 	return 0;
 }
 
-static const json_t *find_entry(const json_t *list, const char *id)
-{
-	const json_t *entry;
-	size_t i;
-
-	json_array_foreach(list, i, entry)
-	{
-		const char *entry_id = json_string_value(json_object_get(entry, "id"));
-
-		if (entry_id && streq(entry_id, id))
-			return entry;
-	}
-	return NULL;
-}
-
 /* The store's entry of a container: its names, and "metadata", JSON within a string. */
 static void take_entry(const json_t *entry, struct facts *facts)
 {
@@ -161,14 +146,12 @@ static int read_store(const struct runtime_context *context, const struct store 
 	cleanup_free char *folder = xasprintf("%s/%s-containers/%s", store->path, driver, id);
 	cleanup_free char *file =
 		xasprintf("%s/%s-containers/containers.json", store->path, driver);
-	const json_t *list;
-	int err = json_cache_read(context->json_cache, context->root_fd, file, store->trust, &list);
+	const json_t *entry;
+	int err = json_cache_find(context->json_cache, context->root_fd, file, store->trust, id,
+				  &entry);
 
 	if (err)
 		return err;
-	const json_t *entry = find_entry(list, id);
-	if (!entry)
-		return -ENOENT;
 	ret->runtime = "podman";
 	take_entry(entry, ret);
 	take_annotations(context, store, folder, ret);
