@@ -313,10 +313,16 @@ static void reads_rootless_stores(void **state)
 	tree_write(w->tree, list,
 		   "[{\"id\":\"" PWEB "\",\"names\":[\"rootless\"],\"metadata\":"
 		   "\"{\\\"image-name\\\":\\\"localhost/x:1\\\"}\"}]");
+	tree_write(w->tree, "root/elsewhere", "{\"created\":\"2026-11-23T13:45:35Z\"}");
+	tree_mkdir(w->tree, "root/run/user/1000/crun/" PWEB);
+	cleanup_free char *planted =
+		xasprintf("%s/root/run/user/1000/crun/" PWEB "/status", w->tree);
+	assert_int_equal(symlink("/elsewhere", planted), 0);
 	add_cgroup(w, path);
 	discover(w);
 	assert_string_equal(group_at(w, path)->workload->name, "rootless");
 	assert_string_equal(group_at(w, path)->workload->image, "localhost/x:1");
+	assert_int_equal(group_at(w, path)->identity->start_ms, 0);
 }
 
 /* A broken list is an error for each container of it, until it is mended. */

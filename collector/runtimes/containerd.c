@@ -98,7 +98,7 @@ static int read_bundle(const struct runtime_context *context, const char *namesp
 	take_annotations(ret);
 	read_status(context, id, ret);
 	if (!ret->started_ms)
-		ret->started_ms = oci_state_created_ms(context, state);
+		ret->started_ms = oci_state_created_ms(context, state, TRUSTED);
 	count_restarts(context, ret);
 	return 0;
 }

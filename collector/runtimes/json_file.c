@@ -77,7 +77,8 @@ int json_file_read(int root_fd, const char *path, enum trust trust, json_t **ret
 	cleanup_free char *text = NULL;
 	struct file_stamp stamp;
 	json_error_t error;
-	ssize_t length = runtime_file_read(root_fd, path, trust, RUNTIME_FILE_MAX, &text, &stamp);
+	size_t max = trust == TRUSTED ? RUNTIME_FILE_MAX : UNTRUSTED_FILE_MAX;
+	ssize_t length = runtime_file_read(root_fd, path, trust, max, &text, &stamp);
 
 	if (length < 0)
 		return (int)length;

@@ -16,6 +16,7 @@
 
 enum {
 	RUNTIME_FILE_MAX = 8 * 1024 * 1024, /* bytes; a store's list of all containers */
+	UNTRUSTED_FILE_MAX = 1024 * 1024,   /* JSON of a user: he may have one for each cgroup */
 	SMALL_FILE_MAX = 256 * 1024,
 };
 

@@ -69,11 +69,12 @@ static char *cgroup_of(const json_t *json)
 	return NULL;
 }
 
-int64_t oci_state_created_ms(const struct runtime_context *context, const char *file)
+int64_t oci_state_created_ms(const struct runtime_context *context, const char *file,
+			     enum trust trust)
 {
 	cleanup_json json_t *json = NULL;
 
-	if (json_file_read(context->root_fd, file, TRUSTED, &json, NULL) != 0)
+	if (json_file_read(context->root_fd, file, trust, &json, NULL) != 0)
 		return 0;
 	cleanup_free char *created = json_string_at(json, "created", NULL);
 	return time_parse_rfc3339(created);

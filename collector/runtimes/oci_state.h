@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <uthash.h>
 
-#include "collector/runtimes/runtime.h"
+#include "collector/runtimes/json_file.h"
 
 struct oci_state {
 	char *cgroup; /* path from the hierarchy's root; the key */
@@ -28,4 +28,5 @@ void oci_states_free(struct oci_states *states);
 /* The container of a cgroup path, or NULL; borrowed until the next call. Rescans at most once a second. */
 const struct oci_state *oci_state_find(const struct runtime_context *context, const char *cgroup);
 /* "created" of one state file: the time of the (last) start. 0 when it cannot be read. */
-int64_t oci_state_created_ms(const struct runtime_context *context, const char *file);
+int64_t oci_state_created_ms(const struct runtime_context *context, const char *file,
+			     enum trust trust);

@@ -133,9 +133,9 @@ static int64_t started_ms(const struct runtime_context *context, const struct st
 {
 	cleanup_free char *crun = xasprintf("%s/crun/%s/status", store->run, id);
 	cleanup_free char *runc = xasprintf("%s/runc/%s/state.json", store->run, id);
-	int64_t ms = oci_state_created_ms(context, crun);
+	int64_t ms = oci_state_created_ms(context, crun, store->trust);
 
-	return ms ? ms : oci_state_created_ms(context, runc);
+	return ms ? ms : oci_state_created_ms(context, runc, store->trust);
 }
 
 static int read_store(const struct runtime_context *context, const struct store *store,
