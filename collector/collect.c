@@ -66,6 +66,9 @@ static void open_source(struct collector *collector, size_t i)
 	if (!err || err == -ECANCELED)
 		return;
 	opened->reason = reason ? reason : strerror(-err);
+	if (reason &&
+	    (err == -EMFILE || err == -ENFILE)) /* what no reason of a source's own tells */
+		opened->reason = opened->failure = xasprintf("%s: %s", reason, strerror(-err));
 	opened->was_up = false;
 	log_source(sources[i], opened->reason);
 }
