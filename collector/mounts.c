@@ -2,6 +2,7 @@
 #include "collector/mounts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libcgroup.h>
 #include <linux/magic.h>
 #include <sys/vfs.h>
@@ -9,7 +10,11 @@
 #include "collector/buffer.h"
 #include "collector/cleanup.h"
 #include "collector/memory.h"
+#include "collector/mountinfo.h"
 #include "collector/options.h"
+#include "collector/procfs.h"
+
+enum { MOUNTINFO_MAX = 64 * 1024 * 1024 };
 
 static bool is_cgroup2(const char *path)
 {
@@ -35,22 +40,6 @@ static char *ask_libcgroup(void)
 	return found;
 }
 
-/* Undoes the octal escapes of mountinfo's paths, in place: proc_pid_mountinfo(5). */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (const char *from = s; *from; from++, to++) {
-		*to = *from;
-		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' &&
-		    from[2] <= '7' && from[3] >= '0' && from[3] <= '7') {
-			*to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
-			from += 3;
-		}
-	}
-	*to = '\0';
-}
-
 /* Names of v1 hierarchies that are no controllers: they take nothing away from cgroup2. */
 static bool is_controller(const char *option)
 {
@@ -67,7 +56,7 @@ static void add_v1_controllers(struct buffer *v1, char *super_options)
 {
 	char *save;
 
-	for (char *o = strtok_r(super_options, ",\n", &save); o; o = strtok_r(NULL, ",\n", &save)) {
+	for (char *o = strtok_r(super_options, ",", &save); o; o = strtok_r(NULL, ",", &save)) {
 		if (!is_controller(o))
 			continue;
 		if (v1->length)
@@ -76,44 +65,21 @@ static void add_v1_controllers(struct buffer *v1, char *super_options)
 	}
 }
 
-/* One line: "ID PARENT MAJ:MIN ROOT MOUNTPOINT OPTIONS [optional fields] - TYPE SOURCE SUPEROPTIONS" */
-static void read_line(char *line, char **cgroup2, struct buffer *v1)
-{
-	char *save, *point = NULL, *type, *super;
-	char *tail = strstr(line, " - ");
-
-	if (!tail)
-		return;
-	*tail = '\0';
-	tail += 3;
-	type = strtok_r(tail, " ", &save);
-	if (!type || !strtok_r(NULL, " ", &save))
-		return;
-	super = strtok_r(NULL, " ", &save);
-	point = strtok_r(line, " ", &save);
-	for (int i = 0; i < 4 && point; i++)
-		point = strtok_r(NULL, " ", &save);
-	if (!point || !super)
-		return;
-	if (streq(type, "cgroup"))
-		add_v1_controllers(v1, super);
-	if (streq(type, "cgroup2") && !*cgroup2) {
-		unescape(point);
-		*cgroup2 = xstrdup(point);
-	}
-}
-
 static int read_mountinfo(const struct options *options, char **ret_cgroup2, struct buffer *v1)
 {
 	cleanup_free char *path = xasprintf("%s/self/mountinfo", options->path_procfs);
-	cleanup_free char *line = NULL;
-	cleanup_file FILE *f = fopen(path, "re");
-	size_t size = 0;
+	cleanup(buffer_free) struct buffer text = { 0 };
+	struct mount mount;
+	int err = file_read_at(AT_FDCWD, path, MOUNTINFO_MAX, &text);
 
-	if (!f)
-		return -errno;
-	while (getline(&line, &size, f) > 0)
-		read_line(line, ret_cgroup2, v1);
+	if (err)
+		return err;
+	for (char *at = text.data; mountinfo_next(&at, &mount);) {
+		if (streq(mount.type, "cgroup"))
+			add_v1_controllers(v1, mount.options);
+		if (streq(mount.type, "cgroup2") && !*ret_cgroup2)
+			*ret_cgroup2 = xstrdup(mount.point);
+	}
 	return 0;
 }
 
