@@ -76,7 +76,7 @@ void group_close_files(struct hierarchy *hierarchy, struct group *group)
 
 /*
  * No descriptor is left: gives back half of the kept files, or half of the directories when no file
- * is kept, and keeps no more than that from now on.
+ * is kept, and keeps no more than that until the next walk.
  */
 static void shed(struct hierarchy *hierarchy)
 {

@@ -53,10 +53,9 @@ int proc_stat_parse(const char *text, struct proc_stat *ret)
 	return 0;
 }
 
-int proc_stat_read(const char *procfs, const char *pid, struct proc_stat *ret)
+int proc_stat_read_at(int dirfd, const char *path, struct proc_stat *ret)
 {
-	cleanup_free char *path = xasprintf("%s/%s/stat", procfs, pid);
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	char text[1024];
 
 	if (fd < 0)
@@ -66,6 +65,13 @@ int proc_stat_read(const char *procfs, const char *pid, struct proc_stat *ret)
 		return -errno;
 	text[n] = '\0';
 	return proc_stat_parse(text, ret);
+}
+
+int proc_stat_read(const char *procfs, const char *pid, struct proc_stat *ret)
+{
+	cleanup_free char *path = xasprintf("%s/%s/stat", procfs, pid);
+
+	return proc_stat_read_at(AT_FDCWD, path, ret);
 }
 
 int64_t proc_boot_time_ms(const char *procfs)

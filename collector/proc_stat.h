@@ -21,5 +21,7 @@ struct proc_stat {
 int proc_stat_parse(const char *text, struct proc_stat *ret);
 /* Reads <procfs>/PID/stat; `pid` is "self" or a number. 0 or -errno. */
 int proc_stat_read(const char *procfs, const char *pid, struct proc_stat *ret);
+/* Reads a stat file at openat()'s `dirfd` and path. 0 or -errno. */
+int proc_stat_read_at(int dirfd, const char *path, struct proc_stat *ret);
 /* Unix time of the boot in milliseconds, from <procfs>/stat's btime line; 0 when it cannot be read. */
 int64_t proc_boot_time_ms(const char *procfs);

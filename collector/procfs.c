@@ -82,17 +82,10 @@ int procfs_read(int procfs, int32_t pid, const char *file, size_t max, struct bu
 
 int procfs_stat(int procfs, int32_t pid, struct proc_stat *ret)
 {
-	char path[32], text[1024];
+	char path[32];
 
 	snprintf(path, sizeof(path), "%" PRId32 "/stat", pid);
-	cleanup_close int fd = openat(procfs, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
-	return proc_stat_parse(text, ret);
+	return proc_stat_read_at(procfs, path, ret);
 }
 
 int procfs_netns(int procfs, int32_t pid, uint64_t *ret_inode)
