@@ -126,14 +126,15 @@ static void add_disk(struct disks *disks, const struct mount *mount)
 	device = NULL;
 }
 
-static void drop_below(struct disks *disks, const char *point)
+/* Takes away what is mounted below a point, and also what is on it: that is mounted over. */
+static void drop_covered(struct disks *disks, const char *point, bool also_on_it)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < disks->n; i++) {
 		struct disk *disk = &disks->items[i];
 
-		if (!is_below(disk->point, point)) {
+		if (!is_below(disk->point, point) && !(also_on_it && streq(disk->point, point))) {
 			disks->items[kept++] = *disk;
 			continue;
 		}
@@ -168,11 +169,13 @@ int disks_refresh(struct disks *disks)
 	copy = xstrdup(text.data);
 	free_items(disks);
 	for (char *at = text.data; mountinfo_next(&at, &mount);)
-		if (is_local(&mount) && !is_of_container(mount.point))
+		if (may_block(mount.type))
+			drop_covered(disks, mount.point, true);
+		else if (is_local(&mount) && !is_of_container(mount.point))
 			add_disk(disks, &mount);
 	for (char *at = copy; mountinfo_next(&at, &mount);)
 		if (may_block(mount.type))
-			drop_below(disks, mount.point);
+			drop_covered(disks, mount.point, false);
 	disks->known = true;
 	return 0;
 }

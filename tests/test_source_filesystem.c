@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scratch trees whose disks and layers are this host's real directories. */
+#include "collector/disks.h"
 #include "tests/procfs_support.h"
 
 #include <poll.h>
@@ -66,6 +67,29 @@ static void measures_host(void **state)
 	assert_int_equal(count_samples(s, "container_fs_inodes_total", "/"), fs.f_files != 0);
 	snapshot_unref(s);
 	reading_close(&reading);
+	tree_remove(tree);
+}
+
+/* What a network file system is mounted over is not looked up: it would be that one that answers. */
+static void leaves_covered_disks_alone(void **state)
+{
+	char *tree = host_tree("28 27 0:51 / /data rw - ext4 /dev/data rw\n"
+			       "29 28 0:52 / /data/in rw - ext4 /dev/in rw\n"
+			       "30 27 0:53 / /data rw - nfs4 server:/x rw\n"
+			       "31 27 0:54 / /net rw - fuse.sshfs x rw\n"
+			       "32 31 0:55 / /net rw - xfs /dev/over rw\n");
+	struct options options = options_for_tree(tree);
+	struct disks disks;
+	const char *reason;
+
+	(void)state;
+	assert_int_equal(disks_open(&options, &disks, &reason), 0);
+	assert_int_equal(disks_refresh(&disks), 0);
+	assert_int_equal(disks.n, 2);
+	assert_string_equal(disks.items[0].device, "/dev/root");
+	assert_string_equal(disks.items[1].device, "/dev/over");
+	disks_close(&disks);
+	options_for_tree_free(&options);
 	tree_remove(tree);
 }
 
@@ -145,6 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(measures_host),
+		cmocka_unit_test(leaves_covered_disks_alone),
 		cmocka_unit_test(counts_bind_mounts_once),
 		cmocka_unit_test(measures_layer),
 		cmocka_unit_test(is_off_without_interval),
