@@ -3,7 +3,6 @@
 
 #include "collector/cleanup.h"
 #include "exporters/api/call.h"
-#include "exporters/web/page.h"
 
 /* The assembler reads the file, relative to the root of the repository. */
 #define ASSET(name, file)                                                                          \
@@ -49,6 +48,5 @@ void asset_handle(const struct service *service, const struct http_request *requ
 		return;
 	}
 	buffer_append(&reply->body, asset->data, (size_t)(asset->end - asset->data));
-	http_reply_header(reply, "Content-Security-Policy", page_policy);
 	api_reply_tagged(request, reply, asset->type);
 }

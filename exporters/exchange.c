@@ -203,9 +203,11 @@ static void add_headers(struct exchange *exchange, struct MHD_Response *response
 		bool html;
 	} standard[] = {
 		{ "X-Content-Type-Options", "nosniff", false },
+		/* Nothing inline, nothing from elsewhere. */
 		{ "Content-Security-Policy",
-		  "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-		  "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		  "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+		  "connect-src 'self'; base-uri 'none'; form-action 'none'; "
+		  "frame-ancestors 'none'",
 		  true },
 		{ "X-Frame-Options", "deny", true },
 	};

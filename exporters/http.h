@@ -60,7 +60,7 @@ struct http_reply {
 	} stream;
 	struct http_header {
 		const char *name;
-		char value[240]; /* a content security policy is long */
+		char value[64];
 	} headers[8];
 	size_t n_headers;
 	char *keep;	/* freed with the reply; NULL */
@@ -81,7 +81,7 @@ extern const size_t n_routes;
 
 /* Value of the first query parameter of that name, or NULL. */
 const char *http_parameter(const struct http_request *request, const char *name);
-/* Adds a header; values over 239 bytes are cut. At most 8 per reply. */
+/* Adds a header; values over 63 bytes are cut. At most 8 per reply. */
 void http_reply_header(struct http_reply *reply, const char *name, const char *value);
 /*
  * Answers with a problem document: RFC 9457, application/problem+json with type, title, status,

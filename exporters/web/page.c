@@ -7,11 +7,6 @@
 #include "collector/version.h"
 #include "exporters/web/html.h"
 
-const char page_policy[] =
-	"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-	"connect-src 'self'; base-uri 'none'; form-action 'none'; "
-	"frame-ancestors 'none'";
-
 static void write_head(struct buffer *out)
 {
 	buffer_puts(out,
@@ -111,7 +106,6 @@ void page_handle(const struct service *service, const struct http_request *reque
 	api_load(&call);
 	reply->status = 200;
 	reply->content_type = "text/html; charset=utf-8";
-	http_reply_header(reply, "Content-Security-Policy", page_policy);
 	write_head(&reply->body);
 	write_banner(&reply->body, service);
 	buffer_puts(&reply->body, "<main id=\"live\">\n");

@@ -10,9 +10,6 @@ struct page_view {
 	bool all; /* with the groups of groups: host, slices, pods */
 };
 
-/* Content-Security-Policy of all that a browser shows: nothing inline, nothing from elsewhere. */
-extern const char page_policy[];
-
 void page_handle(const struct service *service, const struct http_request *request,
 		 struct http_reply *reply);
 

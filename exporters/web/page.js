@@ -5,7 +5,6 @@
 
 const interval = 5000;
 const status = document.getElementById("status");
-const idle = status.textContent;
 
 async function refresh() {
 	if (document.hidden)
@@ -26,10 +25,8 @@ async function refresh() {
 	}
 }
 
-if (idle !== "off") {
-	status.textContent = "Live";
-	status.className = "status live";
-	setInterval(refresh, interval);
-	document.addEventListener("visibilitychange", refresh);
-	setTimeout(refresh, 1200);
-}
+status.textContent = "Live";
+status.className = "status live";
+setInterval(refresh, interval);
+document.addEventListener("visibilitychange", refresh);
+setTimeout(refresh, 1200);

@@ -40,6 +40,13 @@ def test_headers():
             support.equal(page.headers[name].lower(), wanted)
         if "default-src" not in page.headers["Content-Security-Policy"]:
             raise AssertionError("no content security policy")
+    with web.directory() as where:
+        config = where / "web.yml"
+        config.write_text("http_server_config:\n  headers:\n    Content-Security-Policy: sandbox\n")
+        with serving(f"--web.config.file={config}") as daemon:
+            for path in ("/", "/api/", "/metrics"):
+                support.equal(daemon.get(path).headers["Content-Security-Policy"], "sandbox", path)
+
 
 def test_head_does_not_collect():
     with serving("--web.min-scrape-interval=0s") as daemon:
