@@ -178,8 +178,8 @@ static void survives_hostile_ends(void **state)
 		"{\"State\":{\"ExitCode\":\"1\",\"FinishedAt\":\"2026-11-23T13:45:36Z\"}}",
 		"{\"State\":{\"ExitCode\":-1,\"FinishedAt\":\"2026-11-23T13:45:36Z\"}}",
 		"{\"State\":{\"ExitCode\":1,\"FinishedAt\":\"soon\"}}",
-		"{\"State\":{\"Running\":true,\"ExitCode\":1,\"FinishedAt\":\"2026-11-23T13:45Z\"}"
-		"}",
+		("{\"State\":{\"Running\":true,\"ExitCode\":1,"
+		 "\"FinishedAt\":\"2026-11-23T13:45:36Z\"}}"),
 	};
 
 	(void)state;
