@@ -13,7 +13,9 @@
 #include "collector/memory.h"
 #include "collector/options.h"
 #include "collector/source.h"
+#include "collector/watch.h"
 
+enum { FOLLOW_AGAIN_MS = 100 };
 enum { SHARED_SNAPSHOTS = 4 }; /* sets of sources that are asked for in turn: several scrapers */
 
 static const uint64_t longest_share_ns = UINT64_C(10) * 1000 * 1000 * 1000;
@@ -34,6 +36,7 @@ struct collector {
 	struct hierarchy *hierarchy;
 	struct containers *containers;
 	struct lifecycle *lifecycle;
+	struct watch *watch; /* NULL: news come with scrapes */
 	struct opened *sources;
 	uint64_t generation;
 	const struct snapshot *shared[SHARED_SNAPSHOTS];
@@ -92,6 +95,7 @@ int collector_new(const struct options *options, struct self_counters *counters,
 	collector->options = options;
 	collector->counters = counters;
 	collector->lifecycle = lifecycle_new();
+	(void)watch_new(&collector->watch);
 	collector->sources = xcalloc(n_sources, sizeof(*collector->sources));
 	int err = hierarchy_open(options, &collector->hierarchy);
 	if (err) {
@@ -126,6 +130,7 @@ void collector_free(struct collector *collector)
 	}
 	containers_free(collector->containers);
 	lifecycle_free(collector->lifecycle);
+	watch_free(collector->watch);
 	hierarchy_close(collector->hierarchy);
 	free(collector->sources);
 	free(collector);
@@ -134,9 +139,12 @@ void collector_free(struct collector *collector)
 void collector_inherit(struct collector *collector, struct collector *predecessor)
 {
 	struct lifecycle *lifecycle = collector->lifecycle;
+	struct watch *watch = collector->watch;
 
 	collector->lifecycle = predecessor->lifecycle;
+	collector->watch = predecessor->watch;
 	predecessor->lifecycle = lifecycle;
+	predecessor->watch = watch;
 }
 
 struct events *collector_events(struct collector *collector)
@@ -387,4 +395,41 @@ const struct snapshot *collector_acquire(struct collector *collector,
 struct hierarchy *collector_hierarchy(struct collector *collector)
 {
 	return collector->hierarchy;
+}
+
+int collector_watch_fd(const struct collector *collector)
+{
+	return collector->watch ? watch_fd(collector->watch) : -EOPNOTSUPP;
+}
+
+static bool is_on(const struct collector *collector, const struct source *source)
+{
+	for (size_t i = 0; i < n_sources; i++)
+		if (sources[i] == source)
+			return collector->sources[i].open;
+	return false;
+}
+
+uint64_t collector_follow(struct collector *collector, bool always)
+{
+	uint64_t start = clock_monotonic_ns();
+	bool changed = collector->watch && watch_drain(collector->watch);
+
+	if (!is_on(collector, &source_lifecycle) ||
+	    (!changed && !always && !lifecycle_killed(collector->lifecycle, collector->hierarchy)))
+		return 0;
+	struct snapshot *snapshot = snapshot_new();
+	walk(collector);
+	containers_discover(collector->containers, collector->hierarchy, snapshot,
+			    collector->counters);
+	if (collector->watch)
+		watch_update(collector->watch, collector->hierarchy);
+	lifecycle_pass(collector->lifecycle, collector->options,
+		       containers_context(collector->containers), collector->hierarchy, NULL);
+	snapshot_unref(snapshot);
+	/* At most a tenth of the time is spent here, however fast cgroups come and go. */
+	uint64_t pause_ms = (clock_monotonic_ns() - start) / 100000;
+	if (!survivors_wait(lifecycle_survivors(collector->lifecycle)))
+		return 0;
+	return pause_ms > FOLLOW_AGAIN_MS ? pause_ms : FOLLOW_AGAIN_MS;
 }

@@ -46,6 +46,16 @@ struct collect_request {
  */
 const struct snapshot *collector_acquire(struct collector *collector,
 					 const struct collect_request *request);
+/*
+ * A descriptor that becomes readable when cgroups come or go, or when a process was OOM-killed; -errno
+ * without one. It stays the same over collector_inherit().
+ */
+int collector_watch_fd(const struct collector *collector);
+/*
+ * Looks what has happened, without a scrape: the milliseconds after which it wants to be called again,
+ * or 0 when the descriptor will tell. `always`: also when nothing was told.
+ */
+uint64_t collector_follow(struct collector *collector, bool always);
 /* What has happened to workloads; owned by the collector. */
 struct events *collector_events(struct collector *collector);
 /* The hierarchy, for what is read outside of a collection: the processes of one workload. */

@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/identity.h"
 #include "collector/memory.h"
 #include "collector/options.h"
@@ -15,6 +15,7 @@
 struct lifecycle {
 	struct survivors *survivors;
 	struct events *events;
+	uint64_t kills_below_root; /* summed over the groups right below it, in the last pass */
 };
 
 /* Of one pass; arrays go by workload->index. */
@@ -52,14 +53,6 @@ struct survivors *lifecycle_survivors(struct lifecycle *lifecycle)
 struct events *lifecycle_events(struct lifecycle *lifecycle)
 {
 	return lifecycle->events;
-}
-
-static uint64_t clock_ms(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* The number behind a key at the beginning of a line. */
@@ -157,6 +150,25 @@ static bool is_whole(const struct group *group, bool helper)
 	return !group->first_child && kind != KIND_HOST && kind != KIND_SLICE && kind != KIND_POD;
 }
 
+static uint64_t sum_below_root(struct hierarchy *hierarchy)
+{
+	const struct reading reading = {
+		.hierarchy = hierarchy,
+		.events_file = hierarchy_file(hierarchy, "memory.events"),
+	};
+	uint64_t sum = 0, kills;
+
+	for (struct group *group = hierarchy->root->first_child; group; group = group->next_sibling)
+		if (read_kills(&reading, group, reading.events_file, &kills))
+			sum += kills;
+	return sum;
+}
+
+bool lifecycle_killed(struct lifecycle *lifecycle, struct hierarchy *hierarchy)
+{
+	return sum_below_root(hierarchy) != lifecycle->kills_below_root;
+}
+
 static void see(struct lifecycle *lifecycle, const struct reading *reading, struct group *group)
 {
 	const struct identity *identity = group->identity;
@@ -247,8 +259,8 @@ void lifecycle_pass(struct lifecycle *lifecycle, const struct options *options,
 		    const struct snapshot *snapshot)
 {
 	const struct pass pass = {
-		.now_ms = clock_ms(CLOCK_MONOTONIC),
-		.time_ms = (int64_t)clock_ms(CLOCK_REALTIME),
+		.now_ms = clock_monotonic_ns() / 1000000,
+		.time_ms = (int64_t)(clock_unix_ns() / 1000000),
 		.remember_ms = options->containers_remember_s * 1000,
 		.settle_ms = options->containers_settle_s * 1000,
 		.look_up = look_up,
@@ -263,6 +275,8 @@ void lifecycle_pass(struct lifecycle *lifecycle, const struct options *options,
 		.kills = known_kills(snapshot),
 	};
 
+	/* Before the rest is read: what comes in between is seen as a change. */
+	lifecycle->kills_below_root = sum_below_root(hierarchy);
 	survivors_begin(lifecycle->survivors, &pass);
 	for_each_group(group, hierarchy) {
 		bool helper = group->parent && !group->parent->inside &&

@@ -21,5 +21,7 @@ void lifecycle_free(struct lifecycle *lifecycle);
 void lifecycle_pass(struct lifecycle *lifecycle, const struct options *options,
 		    const struct runtime_context *context, struct hierarchy *hierarchy,
 		    const struct snapshot *snapshot);
+/* Whether the number of OOM kills below the root is another than in the last pass: a few files. */
+bool lifecycle_killed(struct lifecycle *lifecycle, struct hierarchy *hierarchy);
 struct survivors *lifecycle_survivors(struct lifecycle *lifecycle);
 struct events *lifecycle_events(struct lifecycle *lifecycle);

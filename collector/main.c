@@ -11,6 +11,7 @@
 #include "collector/clock.h"
 #include "collector/collect.h"
 #include "collector/log.h"
+#include "collector/main_follow.h"
 #include "collector/main_listen.h"
 #include "collector/memory.h"
 #include "collector/options.h"
@@ -38,6 +39,7 @@ struct daemon {
 	struct web *web;       /* NULL without --web.config.file */
 	sd_event *event;
 	struct listeners *listeners;
+	struct follower *follower;
 	bool stopping;
 	bool web_wrong; /* the file of --web.config.file, at start */
 };
@@ -277,9 +279,11 @@ static int daemon_start(struct daemon *daemon)
 	if ((r = listeners_open(daemon->listeners, daemon->options)) < 0)
 		return r;
 	r = collector_new(daemon->options, &daemon->counters, &daemon->collector);
-	if (r < 0)
+	if (r < 0) {
 		log_error("cannot read the cgroup hierarchy", "reason", strerror(-r));
-	return r;
+		return r;
+	}
+	return follower_new(daemon->event, &daemon->collector, &daemon->follower);
 }
 
 static void daemon_end(struct daemon *daemon)
@@ -287,6 +291,7 @@ static void daemon_end(struct daemon *daemon)
 	/* First, so that no connection waits for it when the servers close theirs. */
 	worker_free(daemon->worker);
 	listeners_free(daemon->listeners);
+	follower_free(daemon->follower);
 	web_free(daemon->web);
 	collector_free(daemon->collector);
 	history_free(daemon->service.history);

@@ -49,6 +49,8 @@ struct source {
 	void (*close)(void *state);
 };
 
+extern const struct source source_lifecycle; /* collect.c makes its passes between scrapes, too */
+
 /* The visible list of all sources, in the order in which their families come out. */
 extern const struct source *const sources[];
 extern const size_t n_sources;

@@ -26,7 +26,6 @@ extern const struct source source_network;
 extern const struct source source_tcp;
 extern const struct source source_udp;
 extern const struct source source_filesystem;
-extern const struct source source_lifecycle;
 extern const struct source source_machine;
 extern const struct source source_self;
 extern const struct source source_exporter;

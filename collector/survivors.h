@@ -71,6 +71,8 @@ void survivors_see(struct survivors *survivors, const struct sighting *sighting)
 /* Remembers what a living cgroup has used; for the event of its end. */
 void survivors_note(struct survivors *survivors, uint64_t id, const struct totals *totals);
 void survivors_end(struct survivors *survivors);
+/* Whether another pass soon may tell more: how a run has ended, who was killed, what it is called. */
+bool survivors_wait(const struct survivors *survivors);
 /*
  * Calls back for each key to be shown. A key that is new, or was hidden, stands at what was shown last
  * (0) for the pass' settle_ms: so increase() sees the rise, however short the life was.

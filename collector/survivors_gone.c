@@ -7,10 +7,10 @@
 #include "collector/survivor_instances.h"
 
 /*
- * How a run has ended is asked for this long, once a second; a kill that cannot be told yet (the cgroup
+ * How a run has ended is asked for this long, ten times a second at most; a kill that cannot be told yet (the cgroup
  * vanished while it was read; the runtime writes late) waits this long.
  */
-enum { LINGER_MS = 10000, ASK_EVERY_MS = 1000, BLAME_WITHIN_MS = 3000 };
+enum { LINGER_MS = 10000, ASK_EVERY_MS = 90, BLAME_WITHIN_MS = 3000 };
 
 static void leave(struct survivors *s, struct instance *instance)
 {
@@ -223,4 +223,19 @@ void survivors_end(struct survivors *survivors)
 		instance_free(s, instance);
 	}
 	keys_expire(&s->keys, s->pass.now_ms, s->pass.remember_ms);
+}
+
+bool survivors_wait(const struct survivors *survivors)
+{
+	const struct instance *instance;
+
+	DL_FOREACH(survivors->gone, instance)
+	{
+		bool asked = survivors->pass.look_up && *instance->container_id;
+
+		if (survivors->pass.now_ms - instance->gone_ms < BLAME_WITHIN_MS &&
+		    (instance->suspect || (asked && !instance->ended_known)))
+			return true;
+	}
+	return false;
 }

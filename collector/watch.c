@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "collector/cgroups.h"
+#include "collector/cleanup.h"
+#include "collector/identity.h"
+#include "collector/memory.h"
+
+struct watched {
+	uint64_t id;	    /* of the cgroup */
+	int folder, events; /* inotify's numbers; -1: none */
+	uint64_t seen;
+	UT_hash_handle hh;
+};
+
+struct watch {
+	int fd;
+	struct watched *by_id;
+	uint64_t updates;
+};
+
+int watch_new(struct watch **ret_watch)
+{
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	struct watch *watch = xcalloc(1, sizeof(*watch));
+	watch->fd = fd;
+	*ret_watch = watch;
+	return 0;
+}
+
+void watch_free(struct watch *watch)
+{
+	struct watched *watched, *next;
+
+	if (!watch)
+		return;
+	HASH_ITER(hh, watch->by_id, watched, next) {
+		HASH_DEL(watch->by_id, watched);
+		free(watched);
+	}
+	close(watch->fd);
+	free(watch);
+}
+
+int watch_fd(const struct watch *watch)
+{
+	return watch->fd;
+}
+
+bool watch_drain(struct watch *watch)
+{
+	_Alignas(struct inotify_event) char buffer[16384];
+	bool changed = false;
+	ssize_t n;
+
+	while ((n = read(watch->fd, buffer, sizeof(buffer))) > 0) {
+		for (ssize_t i = 0; i < n;) {
+			const struct inotify_event *event = (const void *)(buffer + i);
+
+			i += (ssize_t)(sizeof(*event) + event->len);
+			changed |= (event->mask & (IN_CREATE | IN_DELETE | IN_Q_OVERFLOW)) != 0;
+		}
+	}
+	return changed;
+}
+
+/* What containers and services are put into; services and scopes mostly have no group below. */
+static bool is_worth_it(const struct group *group)
+{
+	enum workload_kind kind = group->identity ? group->identity->kind : KIND_OTHER;
+
+	if (group->inside || kind == KIND_CONTAINER || kind == KIND_MACHINE || kind == KIND_VM)
+		return false;
+	return group->first_child || (kind != KIND_SERVICE && kind != KIND_SCOPE);
+}
+
+static int add(const struct watch *watch, const struct hierarchy *hierarchy,
+	       const struct group *group, const char *file, uint32_t mask)
+{
+	cleanup_free char *path =
+		xasprintf("%s%s%s", hierarchy->root_path, group->parent ? group->path : "", file);
+
+	return inotify_add_watch(watch->fd, path, mask); /* one that fails is done without */
+}
+
+static void meet(struct watch *watch, const struct hierarchy *hierarchy, const struct group *group)
+{
+	struct watched *watched;
+
+	HASH_FIND(hh, watch->by_id, &group->id, sizeof(group->id), watched);
+	if (!watched) {
+		if (HASH_COUNT(watch->by_id) >= WATCHED_GROUPS_MAX)
+			return;
+		watched = xcalloc(1, sizeof(*watched));
+		watched->id = group->id;
+		watched->folder = add(watch, hierarchy, group, "",
+				      IN_CREATE | IN_DELETE | IN_ONLYDIR | IN_DONT_FOLLOW);
+		watched->events = group->depth == 1 ? add(watch, hierarchy, group, "/memory.events",
+							  IN_MODIFY)
+						    : -1;
+		HASH_ADD(hh, watch->by_id, id, sizeof(watched->id), watched);
+	}
+	watched->seen = watch->updates;
+}
+
+void watch_update(struct watch *watch, const struct hierarchy *hierarchy)
+{
+	struct watched *watched, *next;
+
+	watch->updates++;
+	for_each_group(group, hierarchy)
+		if (is_worth_it(group))
+			meet(watch, hierarchy, group);
+	HASH_ITER(hh, watch->by_id, watched, next) {
+		if (watched->seen == watch->updates)
+			continue;
+		/* A mark keeps the inode of a file in memory, also when its cgroup is gone. */
+		if (watched->folder >= 0)
+			(void)inotify_rm_watch(watch->fd, watched->folder);
+		if (watched->events >= 0)
+			(void)inotify_rm_watch(watch->fd, watched->events);
+		HASH_DEL(watch->by_id, watched);
+		free(watched);
+	}
+}
