@@ -72,6 +72,13 @@ static int service_processes(void *context, uint64_t cgroup_id, size_t max,
 	return process_list_read(daemon->options, hierarchy, group, max, ret);
 }
 
+static struct events *service_events(void *context)
+{
+	struct daemon *daemon = context;
+
+	return collector_events(daemon->collector);
+}
+
 static int service_find_source(void *context, const char *name)
 {
 	(void)context;
@@ -263,6 +270,7 @@ static int daemon_start(struct daemon *daemon)
 		.history = history_new(),
 		.acquire = service_acquire,
 		.processes = service_processes,
+		.events = service_events,
 		.find_source = service_find_source,
 		.unready = service_unready,
 	};

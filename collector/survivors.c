@@ -73,7 +73,8 @@ uint64_t instance_tell(struct survivors *s, const struct instance *instance, enu
 		.kind = entry->key.kind,
 		.cgroup_id = instance->id,
 		.path = instance->path,
-		.name = (char *)instance->key.name,
+		/* A unit is named by its path, which is told anyway. */
+		.name = streq(entry->key.name, instance->path) ? NULL : (char *)entry->key.name,
 		.image = instance->image,
 		.namespace = (char *)entry->key.namespace,
 		.pod = (char *)entry->key.pod,

@@ -14,6 +14,7 @@
 #include "collector/process.h"
 #include "collector/snapshot.h"
 
+struct events;	/* collector/events.h */
 struct history; /* exporters/api/history.h */
 struct options;
 
@@ -27,6 +28,8 @@ struct service {
 	const struct snapshot *(*acquire)(void *context, const struct collect_request *request);
 	/* Processes of a cgroup and all below it, at most `max`; 0, -ENOENT or another -errno. */
 	int (*processes)(void *context, uint64_t cgroup_id, size_t max, struct process_list *ret);
+	/* What has happened to workloads; never NULL. */
+	struct events *(*events)(void *context);
 	/* The number of a source in struct collect_request, or -ENOENT. */
 	int (*find_source)(void *context, const char *name);
 	/* Why the daemon is not ready to serve, or NULL when it is. */

@@ -21,6 +21,7 @@ const struct route routes[] = {
 	{ .path = "/api/v1/cgroups", .handle = api_cgroups, .title = "Cgroups" },
 	{ .path = "/api/v1/top", .handle = api_top, .title = "Top" },
 	{ .path = "/api/v1/limits", .handle = api_limits, .title = "Limits" },
+	{ .path = "/api/v1/events", .handle = api_events, .title = "Events" },
 	{ .path = "/api/v1/machine", .handle = api_machine, .title = "Machine" },
 	{ .path = "/api/v1/sources", .handle = api_sources, .title = "Sources" },
 	{ .path = "/api/v1/build", .handle = api_build, .title = "Build" },

@@ -350,6 +350,8 @@ def test_bad_parameters_are_named():
     bad += ["/api/v1/cgroups?sort=memory.usage_bytes", "/api/v1/limits?sort=io.read_bytes",
             "/api/v1/workloads?fields=memory.nothing", "/api/v1/top?by=cows", "/api/v1/top?by=",
             "/api/v1/top?limit=1001", "/api/v1/machine?x=1", "/api/v1/build?x", "/api/v1/sources?limit=1",
+            "/api/v1/events?type=born", "/api/v1/events?kind=cow", "/api/v1/events?limit=0",
+            "/api/v1/events?before=0", "/api/v1/events?after=-1", "/api/v1/events?parent=1",
             "/api/v1/openapi.json?x=1", "/sd/?x=1", "/api/v1/workloads/1?limit=1",
             "/api/v1/workloads/1/processes?limit=0", "/api/v1/workloads/1/processes?fields=pid"]
     with fixture_daemon() as daemon:
@@ -359,6 +361,53 @@ def test_bad_parameters_are_named():
             require(f"'{name}'" in problem["detail"], f"{path}: {problem['detail']}")
         other = ask(daemon, "/api/v1/workloads?limit=1&sort=name")["next"]
         ask(daemon, other.replace("sort=name", "sort=path"), 400)
+
+
+def test_events():
+    """A service that starts, ends and comes back."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        shutil.copytree(support.FIXTURES / FIXTURE / "cgroup", root / "cgroup")
+        service = root / "cgroup/system.slice/new<&>.service"
+        flags = [flag for flag in support.fixture(FIXTURE) if not flag.startswith("--path.cgroupfs")]
+        with support.Daemon(f"--path.cgroupfs={root / 'cgroup'}", *flags) as daemon:
+            def events(query=""):
+                return ask(daemon, f"/api/v1/events{query}")["items"]
+
+            def told(*types):
+                return [event["type"] for event in reversed(events())] == list(types)
+
+            equal(events(), [])
+            equal(ask(daemon, "/api/v1/events")["last"], 0)
+            time.sleep(0.2)  # the first look of the daemon
+            service.mkdir()
+            (service / "memory.events").write_text("oom_kill 0\n")
+            (service / "cpu.stat").write_text("usage_usec 2500000\n")
+            support.wait_for(lambda: told("started"), "the start is told", 10)
+            daemon.get("/metrics")
+            service.rename(root / "gone")
+            support.wait_for(lambda: told("started", "gone"), "the end is told", 10)
+            service.mkdir()
+            support.wait_for(lambda: told("started", "gone", "restarted"), "the restart is told", 10)
+            whole = ask(daemon, "/api/v1/events")
+            equal([event["number"] for event in whole["items"]], [3, 2, 1])
+            equal(whole["last"], 3)
+            for event in whole["items"]:
+                equal((event["kind"], event["path"], event["name"], event["exit_code"], event["count"]),
+                      ("service", "/system.slice/new<&>.service", None, None, 1))
+            equal(whole["items"][1]["totals"]["cpu_usage_seconds"], 2.5)
+            equal([event["type"] for event in events("?type=gone&type=started")], ["gone", "started"])
+            equal(events("?kind=container"), [])
+            equal([event["number"] for event in events("?after=1")], [3, 2])
+            page = ask(daemon, "/api/v1/events?limit=2&kind=service")
+            equal([event["number"] for event in page["items"]], [3, 2])
+            page = ask(daemon, page["next"])
+            equal(([event["number"] for event in page["items"]], page["next"]), ([1], None))
+            for row in ask(daemon, "/api/v1/events?format=table"):
+                require(not any(isinstance(value, (dict, list)) for value in row.values()), "nested")
+            daemon.reload()
+            support.wait_for(lambda: "configuration reloaded" in daemon.log(), "the reload", 10)
+            equal(len(events()), 3)  # they outlive a configuration
 
 
 def test_statuses():
