@@ -39,20 +39,22 @@ def promtool(major, *args, stdin=""):
 
 
 class Prometheus:
-    """Scrapes `jobs`, a list of scrape_config dictionaries, every second until the `with` block ends."""
+    """Scrapes `jobs`, a list of scrape_config dictionaries, every second until the `with` block ends,
+    and evaluates the files `rules` as often."""
 
-    def __init__(self, major, jobs, native_histograms=False):
+    def __init__(self, major, jobs, native_histograms=False, rules=()):
         self.major = major
         self.native = native_histograms
         self.jobs = jobs
+        self.rules = [str(path) for path in rules]
         self.process = None
 
     def __enter__(self):
         program = fetch(self.major) / "prometheus"
         self.directory = tempfile.mkdtemp(prefix="tallyman-prometheus-")
         self.port = support.free_port()
-        config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-                  "scrape_configs": self.jobs}
+        config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+                  "rule_files": self.rules, "scrape_configs": self.jobs}
         flags = []
         if self.native and version(self.major) >= (3, 8):
             config["global"]["scrape_native_histograms"] = True

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import sys
 import time
 import traceback
@@ -128,7 +129,8 @@ class Bed:
         self.stack = contextlib.ExitStack()
         self.machine = self.stack.enter_context(vm.restored(KERNEL, [(self.port, PORT)]))
         try:
-            self.machine.push({"tallyman": support.binary(), "work.py": HERE / "work.py"}, "/tallyman")
+            self.machine.push({"tallyman": support.binary(), "work.py": HERE / "work.py",
+                               "fault.py": HERE / "fault.py"}, "/tallyman")
             self.guest(f"systemd-run --quiet --unit=tallyman /tallyman/tallyman "
                        f"--web.listen-address=0.0.0.0:{PORT} {self.flags}")
             support.wait_for(self.is_ready, "the exporter in the guest is ready", 60)
@@ -233,7 +235,7 @@ def number(samples, name, cgroup, **labels):
     return float(found[0].value) if found else None
 
 
-def merge(script, rows):
+def merge(rows):
     """Puts a script's rows for this kernel into the report, in place of those it left before."""
     REPORT.parent.mkdir(exist_ok=True)
     with open(REPORT.with_suffix(".lock"), "w", encoding="utf-8") as lock:
@@ -245,12 +247,12 @@ def merge(script, rows):
         fresh = REPORT.with_suffix(".new")
         fresh.write_text(json.dumps(report + rows, indent=1) + "\n")
         fresh.replace(REPORT)
-    del script
 
 
 def main(test, flags=""):
     """Runs test(bed) in a restored machine; its exit status says how it went."""
     start = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     bed = Bed(flags)
     try:
         try:
@@ -263,6 +265,6 @@ def main(test, flags=""):
                 test(bed)
     except Exception:  # pylint: disable=broad-except
         bed.row("the bed", pathlib.Path(sys.argv[0]).stem, "FAIL", traceback.format_exc())
-    merge(sys.argv[0], bed.rows)
+    merge(bed.rows)
     print(f"1..{len(bed.rows)}\n# {time.monotonic() - start:.0f} s")
     sys.exit(any(row["result"] == "FAIL" for row in bed.rows))

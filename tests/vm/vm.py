@@ -59,6 +59,7 @@ class Machine:
         for host, guest in forwards:
             network += f",hostfwd=tcp:127.0.0.1:{host}-:{guest}"
         command = [
+            "setpriv", "--pdeathsig", "KILL",  # it never outlives us
             "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
             "-m", str(MEMORY_MB), "-display", "none", "-no-reboot", "-nodefaults",
             "-serial", f"file:{self.folder}/console.log",
@@ -248,14 +249,21 @@ def prepare_locked(kernel):
 def restored(kernel, forwards=()):
     """A machine in the state "ready", with its containers alive; its disk is thrown away afterwards."""
     ready = prepare(kernel)
-    with tempfile.TemporaryDirectory(prefix="tallyman-disk-", dir=CACHE) as folder:
+    descriptor, disk = tempfile.mkstemp(prefix="disk-", dir=CACHE)
+    os.close(descriptor)
+    try:
         # A reflink or sparse copy: two machines may run from one saved state.
-        disk = pathlib.Path(folder) / "disk.qcow2"
         subprocess.run(["cp", "--reflink=auto", "--sparse=always", ready, disk], check=True)
-        with Machine(kernel, disk, "ready", forwards) as machine:
+        machine = Machine(kernel, disk, "ready", forwards)
+    except BaseException:
+        os.unlink(disk)
+        raise
+    with machine:
+        try:
             machine.set_clock()
-            disk.unlink()  # QEMU has it open; nothing is left behind however this ends
-            yield machine
+        finally:
+            os.unlink(disk)  # QEMU has it open; nothing is left behind however this ends
+        yield machine
 
 
 def push_tree(machine):

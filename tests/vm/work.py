@@ -3,9 +3,9 @@
 """usage: work.py CGROUP NAME, in the guest
 
 Work of known size in a cgroup: enters it, uses 0.4 s of CPU, 16 MiB of memory and writes 4 MiB past
-the page cache; then says in /run/work/NAME "PID BEFORE CHILD MEMORY WRITTEN", and sleeps, with what it
-has, until it is killed. Its CPU time in the cgroup is what /proc/PID/schedstat has by then, less
-BEFORE, and CHILD, all in nanoseconds. Nothing is imported that python3-minimal lacks."""
+the page cache; then says in /run/work/NAME "PID OUTSIDE BEFORE CHILD MEMORY WRITTEN", and sleeps, with
+what it has, until it is killed. Its CPU time in the cgroup is what /proc/PID/schedstat has by then,
+less OUTSIDE (before it entered) at most and BEFORE (after that) at least, and CHILD, all in nanoseconds. Nothing is imported that python3-minimal lacks."""
 import os
 import sys
 import time
@@ -20,6 +20,7 @@ def run_time(pid):
 
 
 cgroup, name = sys.argv[1:]
+outside = run_time("self")
 with open(f"/sys/fs/cgroup{cgroup}/cgroup.procs", "w", encoding="ascii") as procs:
     procs.write(str(os.getpid()))
 before = run_time("self")
@@ -37,7 +38,7 @@ child = run_time(pid)
 os.waitpid(pid, 0)
 report = f"/run/work/{name}"
 with open(report + ".new", "w", encoding="ascii") as out:
-    out.write(f"{os.getpid()} {before} {child} {len(held)} {WRITTEN}\n")
+    out.write(f"{os.getpid()} {outside} {before} {child} {len(held)} {WRITTEN}\n")
 os.rename(report + ".new", report)
 while True:
     time.sleep(1000)
