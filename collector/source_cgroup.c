@@ -207,6 +207,9 @@ static int collect_group(struct rows *rows, struct group *group)
 	rows->workload = group->workload;
 	for (unsigned i = 0; i < rows->n_files; i++) {
 		int one = read_file(rows, from, &rows->files[i]);
+		/* What the inner group has not, or no longer, the outer one still tells. */
+		if (one == -ENOENT && from != group)
+			one = read_file(rows, group, &rows->files[i]);
 
 		if (!one || err || is_absent(one))
 			continue;

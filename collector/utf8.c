@@ -57,7 +57,7 @@ char *utf8_clean(const char *bytes, size_t length, size_t max, bool *ret_shorten
 	const char *s = bytes, *end = bytes + length;
 	size_t room = length * 3 < max ? length * 3 : max, n = 0, fits = 0;
 	char *clean = xmalloc(room + HASH_SUFFIX + 1);
-	bool shortened = false;
+	bool shortened = false, replaced = false;
 
 	while (s < end) {
 		size_t sequence = utf8_sequence(s, end);
@@ -70,12 +70,13 @@ char *utf8_clean(const char *bytes, size_t length, size_t max, bool *ret_shorten
 		}
 		memcpy(clean + n, from, add);
 		n += add;
+		replaced |= sequence == 0;
 		if (n <= max - HASH_SUFFIX)
 			fits = n; /* here the suffix still has room, and no sequence is torn */
 		s += sequence ? sequence : 1;
 	}
 	clean[n] = '\0';
-	if (shortened)
+	if (shortened || replaced)
 		snprintf(clean + fits, HASH_SUFFIX + 1, "~%016" PRIx64, hash_bytes(bytes, length));
 	if (ret_shortened)
 		*ret_shortened = shortened;

@@ -9,8 +9,8 @@
 
 /*
  * A copy of `length` bytes that is valid UTF-8 and at most `max` bytes long: each invalid byte becomes
- * U+FFFD (RFC 3629; "maximal subpart" is not attempted), and what is too long ends in "~" and 16 hex
- * digits of a hash of the whole, so that two long names stay two. NUL-terminated, freed by the caller.
+ * U+FFFD (RFC 3629; "maximal subpart" is not attempted). What had such bytes, or is too long, ends in
+ * "~" and 16 hex digits of a hash of the whole, so that two names stay two. NUL-terminated, freed by the caller.
  * `max` is at least 32. *ret_shortened (may be NULL) tells whether it was cut.
  */
 char *utf8_clean(const char *bytes, size_t length, size_t max, bool *ret_shortened);

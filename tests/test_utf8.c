@@ -26,9 +26,23 @@ static void cleans(void **state)
 		cleanup_free char *out =
 			utf8_clean(rows[i].in, strlen(rows[i].in), 1024, &shortened);
 
-		assert_string_equal(out, rows[i].out);
+		/* What had invalid bytes stays apart from what looks the same: "~" and a hash. */
+		bool replaced = strstr(rows[i].out, "\xef\xbf\xbd") != NULL;
+
+		assert_memory_equal(out, rows[i].out, strlen(rows[i].out));
+		assert_int_equal(strlen(out), strlen(rows[i].out) + (replaced ? 17 : 0));
 		assert_false(shortened);
 	}
+}
+
+static void keeps_invalid_names_apart(void **state)
+{
+	cleanup_free char *a = utf8_clean("bad\xfe", 4, 100, NULL);
+	cleanup_free char *b = utf8_clean("bad\xff", 4, 100, NULL);
+
+	(void)state;
+	assert_string_not_equal(a, b);
+	assert_memory_equal(a, "bad\xef\xbf\xbd~", 7);
 }
 
 /* Long names stay apart, stay valid, and never get longer than asked for: at each possible cut. */
@@ -79,6 +93,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cleans),
+		cmocka_unit_test(keeps_invalid_names_apart),
 		cmocka_unit_test(shortens),
 		cmocka_unit_test(grows_within_limit),
 	};
