@@ -26,7 +26,7 @@ import vm  # noqa: E402
 KERNEL = os.environ.get("VM_KERNEL", "6.12")
 REPORT = support.ROOT / "build/vm-report.json"
 HERE = pathlib.Path(__file__).resolve().parent
-PORT = 10061
+PORT = 10061  # in the guest
 MIB = 1 << 20
 
 # Functions that the scripts for the guest use; a workload is found by its own tools, as a process.
@@ -235,13 +235,13 @@ def number(samples, name, cgroup, **labels):
     return float(found[0].value) if found else None
 
 
-def merge(rows):
+def merge(script, rows):
     """Puts a script's rows for this kernel into the report, in place of those it left before."""
     REPORT.parent.mkdir(exist_ok=True)
     with open(REPORT.with_suffix(".lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         report = json.loads(REPORT.read_text()) if REPORT.exists() else []
-        checks = {(row["runtime"], row["check"]) for row in rows}
+        checks = {(row["runtime"], row["check"]) for row in rows} | {("the bed", script)}
         report = [row for row in report
                   if row["kernel"] != KERNEL or (row["runtime"], row["check"]) not in checks]
         fresh = REPORT.with_suffix(".new")
@@ -252,6 +252,7 @@ def merge(rows):
 def main(test, flags=""):
     """Runs test(bed) in a restored machine; its exit status says how it went."""
     start = time.monotonic()
+    script = pathlib.Path(sys.argv[0]).stem
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     bed = Bed(flags)
     try:
@@ -264,7 +265,7 @@ def main(test, flags=""):
                 print(f"# restored after {time.monotonic() - start:.0f} s", flush=True)
                 test(bed)
     except Exception:  # pylint: disable=broad-except
-        bed.row("the bed", pathlib.Path(sys.argv[0]).stem, "FAIL", traceback.format_exc())
-    merge(bed.rows)
+        bed.row("the bed", script, "FAIL", traceback.format_exc())
+    merge(script, bed.rows)
     print(f"1..{len(bed.rows)}\n# {time.monotonic() - start:.0f} s")
     sys.exit(any(row["result"] == "FAIL" for row in bed.rows))

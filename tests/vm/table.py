@@ -14,12 +14,12 @@ def main():
     kernels = sorted({row["kernel"] for row in rows}, key=lambda k: [int(n) for n in k.split(".")])
     results = {(row["runtime"], row["check"], row["kernel"]): row for row in rows}
     runtimes = list(dict.fromkeys(row["runtime"] for row in rows))
-    print(f"\n{'runtime':<30} {'check':<24}" + "".join(f"{kernel:>6}" for kernel in kernels))
+    print(f"\n{'runtime':<32} {'check':<38}" + "".join(f"{kernel:>6}" for kernel in kernels))
     for runtime in runtimes:
         shown = runtime
         for check in dict.fromkeys(row["check"] for row in rows if row["runtime"] == runtime):
             cells = [results.get((runtime, check, kernel), {}).get("result", "-") for kernel in kernels]
-            print(f"{shown:<30} {check:<24}" + "".join(f"{cell:>6}" for cell in cells))
+            print(f"{shown:<32} {check:<38}" + "".join(f"{cell:>6}" for cell in cells))
             shown = ""
     for row in rows:
         if row["result"] != "pass":

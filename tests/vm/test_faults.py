@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: plain timeout=500
+# tests/run: plain timeout=900
 """Faults: an OOM kill, CPU throttling, the limit on threads, memory.high, a throttled disk, a freeze.
 Each is provoked in every second workload, then in the others, and shows in the right counters of those
 and of what is above them, and of nobody else."""

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: plain timeout=400
+# tests/run: plain timeout=900
 """Containers that come, go and come back while the exporter runs: there at the next scrape with all
 that is known of them, gone at the next, and a restarted one is a new one with a new start."""
 

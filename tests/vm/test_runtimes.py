@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: plain timeout=400
+# tests/run: plain timeout=900
 """Every runtime's workload is there within one scrape, is who its runtime says, and every value
 equals what the kernel's own file, the runtime's own tool, or work of known size says."""
 
