@@ -412,7 +412,6 @@ static bool is_on(const struct collector *collector, const struct source *source
 
 uint64_t collector_follow(struct collector *collector, bool always)
 {
-	uint64_t start = clock_monotonic_ns();
 	bool changed = collector->watch && watch_drain(collector->watch);
 
 	if (!is_on(collector, &source_lifecycle) ||
@@ -427,9 +426,5 @@ uint64_t collector_follow(struct collector *collector, bool always)
 	lifecycle_pass(collector->lifecycle, collector->options,
 		       containers_context(collector->containers), collector->hierarchy, NULL);
 	snapshot_unref(snapshot);
-	/* At most a tenth of the time is spent here, however fast cgroups come and go. */
-	uint64_t pause_ms = (clock_monotonic_ns() - start) / 100000;
-	if (!survivors_wait(lifecycle_survivors(collector->lifecycle)))
-		return 0;
-	return pause_ms > FOLLOW_AGAIN_MS ? pause_ms : FOLLOW_AGAIN_MS;
+	return survivors_wait(lifecycle_survivors(collector->lifecycle)) ? FOLLOW_AGAIN_MS : 0;
 }

@@ -11,9 +11,10 @@
 
 /*
  * News are looked at this much later, together with what comes in between: runtimes make several
- * groups for one container. And never for more than a tenth of the time.
+ * groups for one container. However fast they come, looking takes a fifth of one processor at most; its
+ * time counts and not the clock's, or a busy machine would see less.
  */
-enum { GATHER_US = 20000, IDLE_FOR = 9 };
+enum { GATHER_US = 5000, IDLE_FOR = 4 };
 
 struct follower {
 	sd_event_source *news, *timer;
@@ -42,10 +43,10 @@ static int on_news(sd_event_source *source, int fd, uint32_t events, void *data)
 
 static int look(struct follower *follower)
 {
-	uint64_t start = clock_monotonic_ns();
+	uint64_t start = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 	uint64_t again_ms = collector_follow(*follower->collector, follower->again);
 
-	follower->took_us = (clock_monotonic_ns() - start) / 1000;
+	follower->took_us = (clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - start) / 1000;
 	follower->again = again_ms > 0;
 	if (follower->news)
 		sd_event_source_set_enabled(follower->news, SD_EVENT_ON);
