@@ -86,8 +86,9 @@ static void show(void *context, const struct survivor *survivor)
 	};
 	const char *const *labels = snapshot_labels(snapshot, ARRAY_SIZE(values), values);
 
-	family_add_integer(snapshot, &output->families[OOM_KILLS], NULL, labels,
-			   survivor->oom_kills);
+	if (survivor->counts_kills)
+		family_add_integer(snapshot, &output->families[OOM_KILLS], NULL, labels,
+				   survivor->oom_kills);
 	if (survivor->counts_restarts)
 		family_add_integer(snapshot, &output->families[RESTARTS], NULL, labels,
 				   survivor->restarts);

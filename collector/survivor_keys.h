@@ -16,7 +16,7 @@ struct entry {
 	size_t id_length;
 	uint64_t oom_kills, restarts;
 	uint64_t shown_kills, shown_restarts; /* what was shown last */
-	bool counts_restarts, excluded, has_exit_code;
+	bool counts_kills, counts_restarts, excluded, has_exit_code;
 	int exit_code;
 	unsigned live, held; /* cgroups that are there; ones that are gone and still looked into */
 	unsigned ended;	     /* runs that have ended and that no other has followed */

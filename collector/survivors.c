@@ -106,6 +106,7 @@ void instance_charge(struct survivors *s, struct instance *instance, uint64_t n)
 		return;
 	}
 	instance->entry->oom_kills += n;
+	instance->entry->counts_kills = true;
 	instance_tell(s, instance, EVENT_OOM_KILL, n);
 }
 
@@ -142,6 +143,7 @@ void instance_enter(struct survivors *s, struct instance *instance)
 
 	instance->entry = entry;
 	entry->counts_restarts |= instance->restarts;
+	entry->counts_kills |= instance->has_kills;
 	entry->excluded = instance->excluded;
 	keys_enter(&s->keys, entry);
 	uint64_t waiting = instance->waiting;
@@ -241,6 +243,8 @@ static void take_kills(struct survivors *s, struct instance *instance,
 	if (instance->baseline && !instance->has_kills)
 		own = 0;
 	instance->has_kills = true;
+	if (instance->entry)
+		instance->entry->counts_kills = true;
 	instance->read = s->passes;
 	instance->kills += rise;
 	instance->told += own;

@@ -60,7 +60,7 @@ struct pass {
 struct survivor {
 	struct survivor_key key;
 	uint64_t oom_kills, restarts;
-	bool counts_restarts, has_exit_code;
+	bool counts_kills, counts_restarts, has_exit_code; /* kills: memory.events is there */
 	int exit_code;
 };
 

@@ -167,6 +167,21 @@ static void services_survive(void **state)
 	scene_end(&scene);
 }
 
+/* Without the memory controller there is no number, and no 0 in its place. */
+static void tells_no_kills_without_memory(void **state)
+{
+	struct scene scene = scene_new();
+
+	(void)state;
+	tree_mkdir(scene.tree, "cgroup/plain.slice/a.service");
+	scene_collect(&scene);
+	expect_key(&scene,
+		   "kind=service,name=/plain.slice/a.service,namespace=,pod=,container=", -1, 0,
+		   -1);
+	expect_key(&scene, "kind=slice,name=/plain.slice,namespace=,pod=,container=", -1, -1, -1);
+	scene_end(&scene);
+}
+
 /* Nothing there is what it should be. */
 static void survives_hostile_ends(void **state)
 {
@@ -228,9 +243,12 @@ static void tells_last_totals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(docker_survives),   cmocka_unit_test(cri_survives),
-		cmocka_unit_test(services_survive),  cmocka_unit_test(survives_hostile_ends),
+		cmocka_unit_test(docker_survives),
+		cmocka_unit_test(cri_survives),
+		cmocka_unit_test(services_survive),
+		cmocka_unit_test(survives_hostile_ends),
 		cmocka_unit_test(tells_last_totals),
+		cmocka_unit_test(tells_no_kills_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
