@@ -63,6 +63,8 @@ def check_fault(bed, places, fault, titles, others):
             for metric, least in MUST[fault].items():
                 if metric.startswith("container_cpu_cfs_") and number(before, metric, places[title].id) is None:
                     continue  # no limit but for a moment
+                if fault == "pids" and beds.KERNEL in ("5.10", "6.1") and places[title].leaf != places[title].limit:
+                    continue  # before Linux 6.11 the event is counted where the fork was, below
                 got = grown(before, after, metric, places[title].id, **labels_of(metric))
                 require(got is not None and got >= least, f"{metric} grew by {got}, wanted at least {least}")
             if fault == "oom":
