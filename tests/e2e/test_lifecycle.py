@@ -159,7 +159,9 @@ def test_reload_often():
         some()
         fds, resident = some()
         fds_after, resident_after = some()
-        support.equal(fds_after, fds, "descriptors")
+        # A leak would be one for each of the reloads; a connection may just be closing.
+        if fds_after > fds + 5:
+            raise AssertionError(f"descriptors grew from {fds} to {fds_after}")
         if resident_after > resident + (512 << 10) and "asan" not in support.binary():
             raise AssertionError(f"resident memory grew from {resident} to {resident_after}")
 
