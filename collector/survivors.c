@@ -74,7 +74,9 @@ uint64_t instance_tell(struct survivors *s, const struct instance *instance, enu
 		.cgroup_id = instance->id,
 		.path = instance->path,
 		/* A unit is named by its path, which is told anyway. */
-		.name = streq(entry->key.name, instance->path) ? NULL : (char *)entry->key.name,
+		.name = instance->path && streq(entry->key.name, instance->path)
+				? NULL
+				: (char *)entry->key.name,
 		.image = instance->image,
 		.namespace = (char *)entry->key.namespace,
 		.pod = (char *)entry->key.pod,
