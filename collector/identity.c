@@ -14,12 +14,13 @@
 #include "collector/utf8.h"
 
 /*
- * A runtime writes its files within moments of making the cgroup; what is not there by then is asked
- * for ever more rarely. What is known is checked for changes with one stat.
+ * A runtime makes the cgroup first, writes its files within moments, and says in them last that the
+ * container runs: so a young group is looked at in each pass. Later what is not there is asked for ever
+ * more rarely, and what is known is checked for changes with one stat.
  */
 static const uint64_t second_ns = UINT64_C(1000) * 1000 * 1000;
 enum { LABELS_MAX = 64 }; /* of one container, exported */
-enum { LONGEST_PAUSE_S = 64, CHECK_EVERY_S = 10 };
+enum { YOUNG_S = 10, LONGEST_PAUSE_S = 64, CHECK_EVERY_S = 10 };
 
 static char *clean_label(const struct options *options, const char *bytes,
 			 struct self_counters *counters)
@@ -178,7 +179,10 @@ void identity_update(const struct options *options, const struct runtime_context
 
 	if (now_ns < identity->next_look_ns || context->root_fd < 0)
 		return;
-	identity->next_look_ns = now_ns + CHECK_EVERY_S * second_ns;
+	if (!identity->first_look_ns)
+		identity->first_look_ns = now_ns;
+	bool young = now_ns - identity->first_look_ns < YOUNG_S * second_ns;
+	identity->next_look_ns = young ? now_ns : now_ns + CHECK_EVERY_S * second_ns;
 	if (identity->known && !facts_changed(context, &identity->facts))
 		return;
 	int err = runtimes_look_up(context, group, &facts);
@@ -186,6 +190,8 @@ void identity_update(const struct options *options, const struct runtime_context
 		take_over(options, context, group, &facts, counters);
 		return;
 	}
+	if (young && err == -ENOENT)
+		return;
 	counters->metadata_errors += err != -ENOENT;
 	counters->metadata_denied |= is_denied(err);
 	uint64_t pause_s = UINT64_C(1) << (identity->looks < 6 ? identity->looks : 6);

@@ -28,6 +28,7 @@ struct identity {
 	struct facts facts;
 	struct fact_label *labels; /* those of the facts that --containers.labels admits; cleaned */
 	size_t n_labels;
+	uint64_t first_look_ns;
 	uint64_t next_look_ns; /* CLOCK_MONOTONIC; when the runtimes are asked again */
 	unsigned looks;	       /* in vain, so far */
 };
@@ -36,7 +37,7 @@ struct identity {
 struct identity *identity_new(const struct options *options, const struct group *group,
 			      struct self_counters *counters);
 /*
- * Asks the runtimes when it is time: at once for a new group, then with growing pauses until one
+ * Asks the runtimes when it is time: always for a young group, then with growing pauses until one
  * knows it, then when the file that told it has changed. `now_ns` is CLOCK_MONOTONIC.
  */
 void identity_update(const struct options *options, const struct runtime_context *context,
