@@ -11,10 +11,10 @@
 
 /*
  * News are looked at this much later, together with what comes in between: runtimes make several
- * groups for one container. However fast they come, looking takes 4 % of one processor at most; its
+ * groups for one container. However fast they come, looking takes a fifth of one processor at most; its
  * time counts and not the clock's, or a busy machine would see less.
  */
-enum { GATHER_US = 5000, IDLE_FOR = 24 };
+enum { GATHER_US = 5000, IDLE_FOR = 4 };
 
 struct follower {
 	sd_event_source *news, *timer;
