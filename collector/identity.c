@@ -20,7 +20,7 @@
  */
 static const uint64_t second_ns = UINT64_C(1000) * 1000 * 1000;
 enum { LABELS_MAX = 64 }; /* of one container, exported */
-enum { YOUNG_S = 10, LONGEST_PAUSE_S = 64, CHECK_EVERY_S = 10 };
+enum { YOUNG_S = 10, LONGEST_PAUSE_S = 64, CHECK_EVERY_S = 10, LISTS_KEEP_S = 1 };
 
 static char *clean_label(const struct options *options, const char *bytes,
 			 struct self_counters *counters)
@@ -183,6 +183,7 @@ void identity_update(const struct options *options, const struct runtime_context
 		identity->first_look_ns = now_ns;
 	bool young = now_ns - identity->first_look_ns < YOUNG_S * second_ns;
 	identity->next_look_ns = young ? now_ns : now_ns + CHECK_EVERY_S * second_ns;
+	identity->not_before_ns = young ? now_ns : now_ns - LISTS_KEEP_S * second_ns;
 	if (identity->known && !facts_changed(context, &identity->facts))
 		return;
 	int err = runtimes_look_up(context, group, &facts);

@@ -30,6 +30,8 @@ struct identity {
 	size_t n_labels;
 	uint64_t first_look_ns;
 	uint64_t next_look_ns; /* CLOCK_MONOTONIC; when the runtimes are asked again */
+	uint64_t
+		not_before_ns; /* lists of containers read before this are too old to answer a look */
 	unsigned looks;	       /* in vain, so far */
 };
 

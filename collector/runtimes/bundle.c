@@ -15,7 +15,7 @@ static int bundle_look_up(const struct runtime_context *context, const struct gr
 
 	if (kind != KIND_OTHER && kind != KIND_SCOPE)
 		return -ENOENT;
-	const struct oci_state *state = oci_state_find(context, group->path);
+	const struct oci_state *state = oci_state_find(context, group);
 	if (!state || streq(state->manager, "containerd"))
 		return -ENOENT;
 	ret->runtime = state->manager;

@@ -133,7 +133,7 @@ static int containerd_look_up(const struct runtime_context *context, const struc
 	    (!*identity->runtime || streq(identity->runtime, "containerd")))
 		return find_task(context, id, ret);
 	/* `ctr run` may put a container anywhere; runc's state tells where. */
-	state = oci_state_find(context, group->path);
+	state = oci_state_find(context, group);
 	if (!state || !streq(state->manager, "containerd"))
 		return -ENOENT;
 	int err = read_bundle(context, state->namespace, state->id, ret);

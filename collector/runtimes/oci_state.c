@@ -5,13 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "collector/cgroups.h"
 #include "collector/clock.h"
+#include "collector/identity.h"
 #include "collector/memory.h"
 #include "collector/runtimes/json_file.h"
 
 enum { STATES_MAX = 20000 };
-
-static const uint64_t rescan_ns = UINT64_C(1000) * 1000 * 1000;
 
 struct oci_states {
 	struct oci_state *by_cgroup, *by_file;
@@ -169,16 +169,16 @@ static void rescan(const struct runtime_context *context)
 	}
 }
 
-const struct oci_state *oci_state_find(const struct runtime_context *context, const char *cgroup)
+const struct oci_state *oci_state_find(const struct runtime_context *context,
+				       const struct group *group)
 {
 	struct oci_states *states = context->oci_states;
-	uint64_t now_ns = clock_monotonic_ns();
 	struct oci_state *state;
 
-	if (!states->scanned_ns || now_ns - states->scanned_ns > rescan_ns) {
+	if (!states->scanned_ns || states->scanned_ns < group->identity->not_before_ns) {
+		states->scanned_ns = clock_monotonic_ns();
 		rescan(context);
-		states->scanned_ns = now_ns;
 	}
-	HASH_FIND(by_cgroup, states->by_cgroup, cgroup, strlen(cgroup), state);
+	HASH_FIND(by_cgroup, states->by_cgroup, group->path, strlen(group->path), state);
 	return state;
 }

@@ -21,12 +21,17 @@ struct oci_state {
 	UT_hash_handle by_cgroup, by_file;
 };
 
+struct group;
 struct oci_states;
 
 struct oci_states *oci_states_new(void);
 void oci_states_free(struct oci_states *states);
-/* The container of a cgroup path, or NULL; borrowed until the next call. Rescans at most once a second. */
-const struct oci_state *oci_state_find(const struct runtime_context *context, const char *cgroup);
+/*
+ * The container of a group, or NULL; borrowed until the next call. Rescans when the last scan is older than
+ * the group's look allows (`not_before_ns`): so at most once a pass, and once a second when none is young.
+ */
+const struct oci_state *oci_state_find(const struct runtime_context *context,
+				       const struct group *group);
 /* "created" of one state file: the time of the (last) start. 0 when it cannot be read. */
 int64_t oci_state_created_ms(const struct runtime_context *context, const char *file,
 			     enum trust trust);
