@@ -43,7 +43,7 @@ SANITIZER  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -I. -I$(BUILD) $(WARNINGS) $(HARDENING) $(SANITIZER) $(CFLAGS) $(PKG_CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANITIZER) $(LDFLAGS)
 
-SOURCES := $(filter-out collector/main.c,$(wildcard collector/*.c collector/runtimes/*.c \
+SOURCES := $(filter-out collector/main.c,$(wildcard collector/*.c collector/probes/*.c collector/runtimes/*.c \
 	exporters/*.c exporters/api/*.c exporters/web/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c tests/host/test_*.c))

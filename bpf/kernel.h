@@ -19,10 +19,53 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup_root {
+	int hierarchy_id; /* 0 is cgroup2; ids of groups are unique within one hierarchy only */
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp; /* in cgroup2, also on hybrid hosts */
+};
+
+struct sched_info {
+	unsigned long long run_delay;	/* ns waited for a CPU, ever */
+	unsigned long long last_queued; /* rq clock when it began to wait; 0: it does not */
+};
+
+struct rq {
+	__u64 clock;
+};
+
+struct cfs_rq {
+	struct rq *rq;
+};
+
+struct sched_entity {
+	struct cfs_rq *cfs_rq;
+};
+
 struct task_struct {
+	struct sched_entity se;
+	struct sched_info sched_info;
 	int pid;
 	int tgid;
 	struct nsproxy *nsproxy;
+	struct css_set *cgroups;
 };
 
 struct seq_file;

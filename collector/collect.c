@@ -12,6 +12,7 @@
 #include "collector/log.h"
 #include "collector/memory.h"
 #include "collector/options.h"
+#include "collector/probes/probes.h"
 #include "collector/source.h"
 #include "collector/watch.h"
 
@@ -36,6 +37,7 @@ struct collector {
 	struct hierarchy *hierarchy;
 	struct containers *containers;
 	struct lifecycle *lifecycle;
+	struct probes *probes;
 	struct watch *watch; /* NULL: news come with scrapes */
 	struct opened *sources;
 	uint64_t generation;
@@ -62,6 +64,10 @@ static void open_source(struct collector *collector, size_t i)
 	opened->was_up = true;
 	if (!opened->enabled)
 		return;
+	if (sources[i]->probe) {
+		opened->open = true;
+		return;
+	}
 	int err = sources[i]->open(collector->options, &opened->state, &reason);
 	opened->open = !err;
 	if (err == -ECANCELED) /* an option of its own switches it off */
@@ -95,6 +101,7 @@ int collector_new(const struct options *options, struct self_counters *counters,
 	collector->options = options;
 	collector->counters = counters;
 	collector->lifecycle = lifecycle_new();
+	collector->probes = probes_new();
 	(void)watch_new(&collector->watch);
 	collector->sources = xcalloc(n_sources, sizeof(*collector->sources));
 	int err = hierarchy_open(options, &collector->hierarchy);
@@ -124,11 +131,12 @@ void collector_free(struct collector *collector)
 	for (size_t i = 0; i < SHARED_SNAPSHOTS; i++)
 		snapshot_unref(collector->shared[i]);
 	for (size_t i = 0; i < n_sources; i++) {
-		if (collector->sources[i].open)
+		if (collector->sources[i].open && !sources[i]->probe)
 			sources[i]->close(collector->sources[i].state);
 		free(collector->sources[i].failure);
 	}
 	containers_free(collector->containers);
+	probes_free(collector->probes);
 	lifecycle_free(collector->lifecycle);
 	watch_free(collector->watch);
 	hierarchy_close(collector->hierarchy);
@@ -140,11 +148,19 @@ void collector_inherit(struct collector *collector, struct collector *predecesso
 {
 	struct lifecycle *lifecycle = collector->lifecycle;
 	struct watch *watch = collector->watch;
+	struct probes *probes = collector->probes;
 
 	collector->lifecycle = predecessor->lifecycle;
 	collector->watch = predecessor->watch;
+	collector->probes = predecessor->probes;
 	predecessor->lifecycle = lifecycle;
 	predecessor->watch = watch;
+	predecessor->probes = probes;
+}
+
+void collector_start_probes(struct collector *collector)
+{
+	probes_apply(collector->probes, collector->options, collector->hierarchy);
 }
 
 struct events *collector_events(struct collector *collector)
@@ -204,6 +220,8 @@ static const char *describe(struct opened *opened, const struct collection *coll
 		return NULL;
 	if (err == -ETIME)
 		return "the scrape's deadline passed";
+	if (collection->reason)
+		return collection->reason;
 	if (!collection->place)
 		return strerror(-err);
 	free(opened->failure);
@@ -262,6 +280,18 @@ static void log_metadata_denied(struct collector *collector)
 	collector->metadata_denied = true;
 }
 
+static int ask_source(struct opened *opened, struct collection *collection, size_t i,
+		      struct family *families)
+{
+	void *state = opened->state;
+
+	if (sources[i]->probe)
+		state = probes_state(collection->probes, sources[i]->probe, &collection->reason);
+	if (sources[i]->probe && !state)
+		return -ENODATA;
+	return sources[i]->collect(state, collection, families);
+}
+
 static void collect_source(struct collector *collector, struct collection *collection, size_t i,
 			   struct family *families)
 {
@@ -269,11 +299,11 @@ static void collect_source(struct collector *collector, struct collection *colle
 	uint64_t start = clock_monotonic_ns();
 	int err = -ETIME;
 
-	collection->denied = collection->place = NULL;
+	collection->denied = collection->place = collection->reason = NULL;
 	if (!opened->open || !(collection->snapshot->sources_read >> i & 1))
 		return;
 	if (sources[i]->always || !collection_expired(collection))
-		err = sources[i]->collect(opened->state, collection, families);
+		err = ask_source(opened, collection, i, families);
 	log_denied(collector, collection->denied, i);
 	collection->snapshot->sources[i].duration_ns = clock_monotonic_ns() - start;
 	record(collector, collection, i, err, families);
@@ -298,6 +328,7 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 		.snapshot = snapshot,
 		.counters = collector->counters,
 		.lifecycle = collector->lifecycle,
+		.probes = collector->probes,
 		.context = containers_context(collector->containers),
 		.deadline_ns = request->deadline_ns,
 	};
@@ -313,6 +344,7 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 	walk(collector);
 	containers_discover(collector->containers, collector->hierarchy, snapshot,
 			    collector->counters);
+	probes_update(collector->probes, collector->hierarchy);
 	log_metadata_denied(collector);
 	add_families(collector, snapshot);
 	add_statuses(collector, snapshot);

@@ -34,6 +34,12 @@ void collector_free(struct collector *collector);
 /* Takes over what outlives a configuration: counters that survive, and events. */
 void collector_inherit(struct collector *collector, struct collector *predecessor);
 
+/*
+ * Puts the kernel probes of the enabled sources in place, and takes away the others: after
+ * collector_new(), and after collector_inherit() where there was a predecessor.
+ */
+void collector_start_probes(struct collector *collector);
+
 /* What a request asks for. */
 struct collect_request {
 	uint64_t sources;     /* bit i: sources[i]; ~0 for all that are on */

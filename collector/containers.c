@@ -93,7 +93,7 @@ static void fill(struct snapshot *snapshot, struct group *group)
 }
 
 /* Containers, machines and VMs own what is below them; a pod's children are containers of their own. */
-static bool is_last(const struct group *group)
+bool group_is_last(const struct group *group)
 {
 	enum workload_kind kind = group->identity->kind;
 
@@ -117,7 +117,8 @@ static void find_delegate(struct group *group)
 /* A pause container is a part of its pod, as a container's own cgroups are a part of it. */
 static bool is_inside(const struct group *group)
 {
-	return group->parent && (is_last(group->parent) || identity_is_sandbox(group->identity));
+	return group->parent &&
+	       (group_is_last(group->parent) || identity_is_sandbox(group->identity));
 }
 
 static void filter_anew(const struct containers *containers, struct identity *identity)
@@ -138,7 +139,7 @@ static void identify(struct containers *containers, struct hierarchy *hierarchy,
 	for_each_group(group, hierarchy) {
 		if (!group->identity)
 			group->identity = identity_new(options, group, counters);
-		if (!group->parent || !is_last(group->parent))
+		if (!group->parent || !group_is_last(group->parent))
 			identity_update(options, &containers->context, group, now, counters);
 		group->inside = is_inside(group);
 		find_delegate(group);

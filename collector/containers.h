@@ -20,6 +20,8 @@ int containers_new(const struct options *options, struct containers **ret_contai
 /* Where runtimes are read; borrowed. */
 const struct runtime_context *containers_context(const struct containers *containers);
 void containers_free(struct containers *containers);
+/* Whether what is below a discovered group is a part of it: containers, machines and VMs. */
+bool group_is_last(const struct group *group);
 /*
  * Looks at every group of the hierarchy, sets group->identity, ->inside, ->entry and ->workload, and fills
  * snapshot->workloads: parents before children. Workloads over --cgroups.max, and labels that had to

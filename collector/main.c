@@ -181,6 +181,7 @@ static int daemon_reconfigure(struct daemon *daemon)
 	if (!string_lists_equal(&options->web_listen_address, &daemon->options->web_listen_address))
 		log_warn("listen addresses change at a restart only, continuing with the old ones");
 	collector_inherit(collector, daemon->collector);
+	collector_start_probes(collector);
 	collector_free(daemon->collector);
 	options_release(daemon->options);
 	daemon->collector = collector;
@@ -291,6 +292,7 @@ static int daemon_start(struct daemon *daemon)
 		log_error("cannot read the cgroup hierarchy", "reason", strerror(-r));
 		return r;
 	}
+	collector_start_probes(daemon->collector);
 	return follower_new(daemon->event, &daemon->collector, &daemon->follower);
 }
 

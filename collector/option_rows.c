@@ -25,7 +25,7 @@ static const char *const log_formats[] = {
 
 static const char general[] = "General", web[] = "Web", path[] = "Where to read",
 		  collector[] = "Sources", cgroups[] = "Which cgroups", containers[] = "Containers",
-		  metrics[] = "Which metrics", logging[] = "Logging";
+		  metrics[] = "Which metrics", probes[] = "Kernel probes", logging[] = "Logging";
 
 static const struct option_row static_rows[] = {
 	{ .name = "help",
@@ -291,6 +291,29 @@ static const struct option_row static_rows[] = {
 	  .placeholder = "DURATION",
 	  .group = metrics,
 	  .help = "Time between two measurements of one writable layer's size; 0 measures none." },
+
+	{ .name = "probe.max-memory",
+	  .type = OPTION_NUMBER,
+	  .offset = AT(probe_max_memory_mib),
+	  .value = "64",
+	  .min = 4,
+	  .max = 65536,
+	  .placeholder = "MIB",
+	  .group = probes,
+	  .help = "Kernel memory that the maps of all probes may take together. With less there "
+		  "are "
+		  "fewer histograms, and what finds no place is counted." },
+	{ .name = "probe.histogram-schema",
+	  .type = OPTION_NUMBER,
+	  .offset = AT(probe_histogram_schema),
+	  .value = "3",
+	  .min = 0,
+	  .max = 3,
+	  .placeholder = "N",
+	  .group = probes,
+	  .help = "Buckets of the probes' histograms: 2 to the N per power of two, as in "
+		  "Prometheus' "
+		  "native histograms. A smaller one takes less memory." },
 
 	{ .name = "log.level",
 	  .type = OPTION_CHOICE,

@@ -56,6 +56,10 @@ struct options {
 	/* --filesystem.* */
 	uint64_t filesystem_interval_s; /* between two walks of one writable layer */
 
+	/* --probe.* */
+	uint64_t probe_histogram_schema; /* 0 to 3: native histograms' */
+	uint64_t probe_max_memory_mib;	 /* of all maps of all probes */
+
 	char *config_file; /* "" = none */
 	bool config_check; /* say whether flags and files are right, and return */
 	enum log_level log_level;

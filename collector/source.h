@@ -10,6 +10,8 @@
 #include "collector/snapshot.h"
 
 struct lifecycle;	/* collector/lifecycle.h */
+struct probe;		/* collector/probes/probe.h */
+struct probes;		/* collector/probes/probes.h */
 struct runtime_context; /* collector/runtimes/runtime.h */
 struct hierarchy;	/* collector/cgroups.h */
 struct options;		/* collector/options.h */
@@ -23,11 +25,14 @@ struct collection {
 	const struct self_counters *counters;
 	struct lifecycle *lifecycle;	       /* outlives cgroups, and configurations */
 	const struct runtime_context *context; /* where runtimes leave their files */
+	struct probes *probes;		       /* outlive configurations, too */
 	uint64_t deadline_ns;		       /* CLOCK_MONOTONIC; 0 is none */
 	/* Set by a source that may not read a part: what is so missing, a static string. */
 	const char *denied;
 	/* Set by a source that fails: what it could not read, in the snapshot's arena. Or NULL. */
 	const char *place;
+	/* Set with a failure that has a sentence of its own; lives as long as the source's state. */
+	const char *reason;
 };
 
 struct source {
@@ -43,6 +48,8 @@ struct source {
 	 * -ECANCELED: it is switched off by an option of its own, which is no failure.
 	 */
 	int (*open)(const struct options *options, void **ret_state, const char **ret_reason);
+	/* In place of open() and close(): the kernel probe whose state collect() is given. */
+	const struct probe *probe;
 	/* Adds samples; families[i] belongs to metrics[i]. -errno: what was added so far is kept. */
 	int (*collect)(void *state, struct collection *collection, struct family families[]);
 	/* Frees what open() made. */

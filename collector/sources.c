@@ -26,6 +26,7 @@ extern const struct source source_network;
 extern const struct source source_tcp;
 extern const struct source source_udp;
 extern const struct source source_filesystem;
+extern const struct source source_runqueue;
 extern const struct source source_machine;
 extern const struct source source_self;
 extern const struct source source_exporter;
@@ -49,6 +50,7 @@ const struct source *const sources[] = {
 	&source_tcp,
 	&source_udp,
 	&source_filesystem,
+	&source_runqueue,
 	&source_lifecycle,
 	&source_machine,
 

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An object of programs in the kernel: constants and maps before it is loaded, links after. Owned by
+ * its probe. Uses libbpf; nothing is pinned, so nothing stays when the process ends.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/wire.h"
+
+struct bpf_link;
+struct bpf_map;
+struct bpf_object;
+struct bpf_program;
+struct probe_setup;
+
+enum { ATTACHMENT_PROGRAMS_MAX = 12 };
+
+struct attachment {
+	struct bpf_object *object; /* the skeleton's; borrowed */
+	struct bpf_program *programs[ATTACHMENT_PROGRAMS_MAX];
+	struct bpf_link *links[ATTACHMENT_PROGRAMS_MAX]; /* NULL: not attached now */
+	unsigned n_programs;
+	struct wire_cpu *cpus; /* mapped; NULL for an object without that map */
+	size_t cpus_size;
+	unsigned n_cpus;
+};
+
+/* Sets a `const volatile` of an object that is not loaded yet, by its name. -ENOENT without it. */
+int object_set_constant(struct bpf_object *object, const char *name, const void *value,
+			size_t size);
+/* A map of the object by name; NULL without it. */
+struct bpf_map *object_map(const struct bpf_object *object, const char *name);
+/* Maps an array with BPF_F_MMAPABLE, writable; *ret_size for munmap(). NULL with errno. */
+void *map_memory(const struct bpf_map *map, size_t *ret_size);
+/*
+ * Gives the object the shared maps and a place per CPU, and loads it. -errno with a reason as in
+ * struct probe; the object stays the caller's.
+ */
+int attachment_load(const struct probe_setup *setup, struct bpf_object *object,
+		    struct attachment **ret, const char **ret_reason, char **ret_failure);
+/* Attaches its programs, in the order in which they stand. -errno with a reason. */
+int attachment_attach(struct attachment *attachment, const char **ret_reason, char **ret_failure);
+/* Detaches; before the skeleton is destroyed. Accepts NULL. */
+void attachment_close(struct attachment *attachment);
+/* How often program `number` (wire_cpu.runs) ran, ever, over all CPUs. */
+uint64_t attachment_runs(const struct attachment *attachment, unsigned number);
+/* Bytes of kernel memory that the object's own maps take, as the kernel tells (memlock). */
+uint64_t attachment_memory(const struct attachment *attachment);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/probes/probes.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "collector/cgroups.h"
+#include "collector/cleanup.h"
+#include "collector/memory.h"
+#include "collector/options.h"
+#include "collector/probes/slots.h"
+#include "collector/source.h"
+
+enum { SLOTS_MIN = 512, SLOTS_MAX = 16384 };
+
+struct opened {
+	const struct probe *probe; /* NULL: the source has none */
+	void *state;		   /* NULL: down, or off */
+	const char *reason;	   /* why it is down */
+	char *failure;		   /* the same, when it had to be put together */
+};
+
+struct probes {
+	struct probe_setup setup;
+	const char *reason; /* why there can be none at all */
+	struct opened *opened;
+};
+
+struct probes *probes_new(void)
+{
+	struct probes *probes = xcalloc(1, sizeof(*probes));
+
+	probes->opened = xcalloc(n_sources, sizeof(*probes->opened));
+	for (size_t i = 0; i < n_sources; i++)
+		probes->opened[i].probe = sources[i]->probe;
+	return probes;
+}
+
+static void close_probe(struct opened *opened)
+{
+	if (opened->state)
+		opened->probe->close(opened->state);
+	free(opened->failure);
+	opened->state = NULL;
+	opened->failure = NULL;
+	opened->reason = NULL;
+}
+
+void probes_free(struct probes *probes)
+{
+	if (!probes)
+		return;
+	for (size_t i = 0; i < n_sources; i++)
+		close_probe(&probes->opened[i]);
+	slots_free(probes->setup.slots);
+	free(probes->opened);
+	free(probes);
+}
+
+/* Room for as many cgroups again as there are: the maps keep their size while the probes run. */
+static uint32_t number_of_slots(const struct hierarchy *hierarchy)
+{
+	uint32_t n = SLOTS_MIN;
+
+	while (n < SLOTS_MAX && n < 2 * hierarchy->n_groups)
+		n *= 2;
+	return n;
+}
+
+/* Ids of groups mean something to the kernel only when its own hierarchy is read. */
+static const char *prepare(struct probes *probes, const struct hierarchy *hierarchy)
+{
+	struct statfs fs;
+	int cpus;
+
+	if (fstatfs(hierarchy->root_fd, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC)
+		return "the hierarchy that is read is not the kernel's";
+	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
+		return "the kernel has no type information (/sys/kernel/btf/vmlinux)";
+	cpus = libbpf_num_possible_cpus();
+	if (cpus < 0)
+		return "the number of CPUs is not known";
+	probes->setup.n_cpus = (unsigned)cpus;
+	if (probes->setup.slots)
+		return NULL;
+	int err = slots_new(number_of_slots(hierarchy), &probes->setup.slots);
+	if (is_denied(err))
+		return "not permitted to use BPF (CAP_BPF and CAP_PERFMON are needed)";
+	return err < 0 ? "the kernel makes no BPF maps" : NULL;
+}
+
+static void open_probe(struct probes *probes, struct opened *opened)
+{
+	const char *reason = NULL;
+
+	if (probes->reason) {
+		opened->reason = probes->reason;
+		return;
+	}
+	int err = opened->probe->open(&probes->setup, &opened->state, &reason, &opened->failure);
+	if (err < 0)
+		opened->reason = reason ? reason : strerror(-err);
+}
+
+void probes_apply(struct probes *probes, const struct options *options,
+		  const struct hierarchy *hierarchy)
+{
+	bool prepared = false;
+
+	probes->setup.options = options;
+	for (size_t i = 0; i < n_sources; i++) {
+		struct opened *opened = &probes->opened[i];
+
+		if (!opened->probe || (opened->state && options->sources_enabled >> i & 1))
+			continue;
+		close_probe(opened);
+		if (!(options->sources_enabled >> i & 1))
+			continue;
+		if (!prepared)
+			probes->reason = prepare(probes, hierarchy);
+		prepared = true;
+		open_probe(probes, opened);
+	}
+}
+
+static const struct opened *find(const struct probes *probes, const struct probe *probe)
+{
+	for (size_t i = 0; i < n_sources; i++)
+		if (probes->opened[i].probe == probe)
+			return &probes->opened[i];
+	return NULL;
+}
+
+void *probes_state(const struct probes *probes, const struct probe *probe, const char **ret_reason)
+{
+	const struct opened *opened = find(probes, probe);
+
+	if (!opened->state)
+		*ret_reason = opened->reason ? opened->reason : "it has not been opened yet";
+	return opened->state;
+}
+
+static void retire(void *context, uint32_t slot, uint64_t heir)
+{
+	struct probes *probes = context;
+
+	for (size_t i = 0; i < n_sources; i++)
+		if (probes->opened[i].state)
+			probes->opened[i].probe->retire(probes->opened[i].state, slot, heir);
+}
+
+void probes_update(struct probes *probes, const struct hierarchy *hierarchy)
+{
+	if (probes->setup.slots)
+		slots_update(probes->setup.slots, hierarchy, retire, probes);
+}
+
+const struct attachment *probes_attachment(const struct probes *probes, const struct probe *probe)
+{
+	const struct opened *opened = find(probes, probe);
+
+	return opened && opened->state ? opened->probe->attachment(opened->state) : NULL;
+}
+
+const struct slots *probes_slots(const struct probes *probes)
+{
+	return probes->setup.slots;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All probes that are in the kernel. They outlive configurations, so that their counters do not fall
+ * at a reload. Owned by collect.c.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "collector/probes/probe.h"
+
+struct hierarchy;
+struct options;
+struct probes;
+
+struct probes *probes_new(void);
+/* Detaches all. Accepts NULL. */
+void probes_free(struct probes *probes);
+/*
+ * Opens the probes of all sources that are enabled and closes the others. What fails is down, with a
+ * reason, and tried again at the next call.
+ */
+void probes_apply(struct probes *probes, const struct options *options,
+		  const struct hierarchy *hierarchy);
+/* The state of a probe that is up; else NULL with *ret_reason set (lives until the next apply). */
+void *probes_state(const struct probes *probes, const struct probe *probe, const char **ret_reason);
+/* After discovery: whose the counts are now, and what is given back. */
+void probes_update(struct probes *probes, const struct hierarchy *hierarchy);
+/* What a probe has in the kernel; NULL when it is down or none of ours. */
+const struct attachment *probes_attachment(const struct probes *probes, const struct probe *probe);
+/* NULL when no probe could be opened. */
+const struct slots *probes_slots(const struct probes *probes);
