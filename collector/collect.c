@@ -2,6 +2,8 @@
 #include "collector/collect.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "collector/cgroups.h"
@@ -166,6 +168,29 @@ void collector_start_probes(struct collector *collector)
 struct events *collector_events(struct collector *collector)
 {
 	return lifecycle_events(collector->lifecycle);
+}
+
+static void log_step(void *context, unsigned probe, enum probe_mode from, enum probe_mode to,
+		     double share)
+{
+	const struct collector *collector = context;
+	char percent[32], budget[32];
+
+	snprintf(percent, sizeof(percent), "%.2f", share * 100);
+	snprintf(budget, sizeof(budget), "%" PRIu64, collector->options->probe_budget_percent);
+	if (to > from)
+		log_warn("the probes cost more than their budget, doing less", "probe",
+			 sources[probe]->name, "from", probe_mode_name(from), "to",
+			 probe_mode_name(to), "percent", percent, "budget", budget);
+	else
+		log_info("the probes cost less, doing more again", "probe", sources[probe]->name,
+			 "from", probe_mode_name(from), "to", probe_mode_name(to), "percent",
+			 percent, "budget", budget);
+}
+
+unsigned collector_oversee_probes(struct collector *collector)
+{
+	return probes_oversee(collector->probes, log_step, collector);
 }
 
 /* All families of all sources, in table order; what nobody asked for is left out from the start. */

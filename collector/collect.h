@@ -39,6 +39,11 @@ void collector_inherit(struct collector *collector, struct collector *predecesso
  * collector_new(), and after collector_inherit() where there was a predecessor.
  */
 void collector_start_probes(struct collector *collector);
+/*
+ * Sees what the probes cost, and makes them do less or more. Milliseconds until it wants to be called
+ * again; 0: no probe is up.
+ */
+unsigned collector_oversee_probes(struct collector *collector);
 
 /* What a request asks for. */
 struct collect_request {

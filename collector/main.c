@@ -13,6 +13,7 @@
 #include "collector/log.h"
 #include "collector/main_follow.h"
 #include "collector/main_listen.h"
+#include "collector/main_probes.h"
 #include "collector/memory.h"
 #include "collector/options.h"
 #include "collector/process.h"
@@ -40,6 +41,7 @@ struct daemon {
 	sd_event *event;
 	struct listeners *listeners;
 	struct follower *follower;
+	struct overseer *overseer;
 	bool stopping;
 	bool web_wrong; /* the file of --web.config.file, at start */
 };
@@ -187,6 +189,7 @@ static int daemon_reconfigure(struct daemon *daemon)
 	daemon->collector = collector;
 	daemon->options = options;
 	daemon->service.options = options;
+	overseer_wake(daemon->overseer);
 	log_configure(options->log_level, options->log_format);
 	return 0;
 }
@@ -293,6 +296,9 @@ static int daemon_start(struct daemon *daemon)
 		return r;
 	}
 	collector_start_probes(daemon->collector);
+	r = overseer_new(daemon->event, &daemon->collector, &daemon->overseer);
+	if (r < 0)
+		return r;
 	return follower_new(daemon->event, &daemon->collector, &daemon->follower);
 }
 
@@ -302,6 +308,7 @@ static void daemon_end(struct daemon *daemon)
 	worker_free(daemon->worker);
 	listeners_free(daemon->listeners);
 	follower_free(daemon->follower);
+	overseer_free(daemon->overseer);
 	web_free(daemon->web);
 	collector_free(daemon->collector);
 	history_free(daemon->service.history);

@@ -292,6 +292,17 @@ static const struct option_row static_rows[] = {
 	  .group = metrics,
 	  .help = "Time between two measurements of one writable layer's size; 0 measures none." },
 
+	{ .name = "probe.budget",
+	  .type = OPTION_NUMBER,
+	  .offset = AT(probe_budget_percent),
+	  .value = "2",
+	  .max = 100,
+	  .placeholder = "PERCENT",
+	  .group = probes,
+	  .help = "Share of all CPUs that the programs of all probes may take, on average over 30 "
+		  "s. "
+		  "Beyond it the dearest probe does less: it samples, then it counts only. 0 is no "
+		  "limit." },
 	{ .name = "probe.max-memory",
 	  .type = OPTION_NUMBER,
 	  .offset = AT(probe_max_memory_mib),

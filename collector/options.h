@@ -57,6 +57,7 @@ struct options {
 	uint64_t filesystem_interval_s; /* between two walks of one writable layer */
 
 	/* --probe.* */
+	uint64_t probe_budget_percent;	 /* of all CPUs, for all probes; 0 = no limit */
 	uint64_t probe_histogram_schema; /* 0 to 3: native histograms' */
 	uint64_t probe_max_memory_mib;	 /* of all maps of all probes */
 

@@ -98,16 +98,35 @@ static const struct attachment *runqueue_attachment(const void *opened)
 	return state->attachment;
 }
 
+static unsigned runqueue_losses(const void *opened, struct probe_loss losses[PROBE_LOSSES_MAX])
+{
+	const struct state *state = opened;
+
+	losses[0] = (struct probe_loss){ "full", histograms_lost(state->histograms) };
+	return 1;
+}
+
 struct adding {
 	const struct state *state;
+	struct probes *probes;
 	struct snapshot *snapshot;
 	struct family *families;
+};
+
+static const struct probe probe = {
+	.open = runqueue_open,
+	.close = runqueue_close,
+	.retire = runqueue_retire,
+	.losses = runqueue_losses,
+	.attachment = runqueue_attachment,
+	.usual_run_ns = 100,
 };
 
 static void add(void *context, const struct histogram_reading *reading)
 {
 	struct adding *adding = context;
 
+	probes_charge(adding->probes, &probe, reading->workload, reading->count);
 	family_add_histogram(adding->snapshot, &adding->families[WAIT], reading->workload, NULL,
 			     histograms_make(adding->state->histograms, adding->snapshot, reading));
 }
@@ -115,18 +134,11 @@ static void add(void *context, const struct histogram_reading *reading)
 static int runqueue_collect(void *opened, struct collection *collection, struct family families[])
 {
 	struct state *state = opened;
-	struct adding adding = { state, collection->snapshot, families };
+	struct adding adding = { state, collection->probes, collection->snapshot, families };
 
 	histograms_read(state->histograms, add, &adding);
 	return 0;
 }
-
-static const struct probe probe = {
-	.open = runqueue_open,
-	.close = runqueue_close,
-	.retire = runqueue_retire,
-	.attachment = runqueue_attachment,
-};
 
 const struct source source_runqueue = {
 	.name = "runqueue",

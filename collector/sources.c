@@ -28,6 +28,7 @@ extern const struct source source_udp;
 extern const struct source source_filesystem;
 extern const struct source source_runqueue;
 extern const struct source source_machine;
+extern const struct source source_probes;
 extern const struct source source_self;
 extern const struct source source_exporter;
 
@@ -55,6 +56,7 @@ const struct source *const sources[] = {
 	&source_machine,
 
 	/* These tell of the others and come last. */
+	&source_probes,
 	&source_self,
 	&source_exporter,
 };

@@ -113,29 +113,44 @@ static int share_maps(const struct probe_setup *setup, struct bpf_object *object
 	return 0;
 }
 
+static int attach_program(struct attachment *attachment, struct bpf_program *program,
+			  unsigned number, const char **ret_reason, char **ret_failure)
+{
+	unsigned i = attachment->n_programs;
+
+	if (!bpf_program__autoload(program))
+		return 0;
+	if (i == ATTACHMENT_PROGRAMS_MAX)
+		return -E2BIG;
+	attachment->links[i] = bpf_program__attach(program);
+	if (!attachment->links[i]) {
+		int err = -errno;
+
+		*ret_reason = *ret_failure = xasprintf(
+			"cannot attach %s: %s", bpf_program__section_name(program), strerror(-err));
+		return err;
+	}
+	attachment->programs[i] = program;
+	attachment->numbers[i] = number;
+	attachment->n_programs++;
+	return 0;
+}
+
 int attachment_attach(struct attachment *attachment, const char **ret_reason, char **ret_failure)
 {
+	libbpf_print_fn_t before = libbpf_set_print(keep_complaint);
 	struct bpf_program *program;
+	unsigned number = 0;
+	int err = 0;
 
 	bpf_object__for_each_program(program, attachment->object)
 	{
-		unsigned i = attachment->n_programs;
-
-		if (!bpf_program__autoload(program) || i == ATTACHMENT_PROGRAMS_MAX)
-			continue;
-		attachment->links[i] = bpf_program__attach(program);
-		if (!attachment->links[i]) {
-			int err = -errno;
-
-			*ret_reason = *ret_failure =
-				xasprintf("cannot attach %s: %s",
-					  bpf_program__section_name(program), strerror(-err));
-			return err;
-		}
-		attachment->programs[i] = program;
-		attachment->n_programs++;
+		err = attach_program(attachment, program, number++, ret_reason, ret_failure);
+		if (err < 0)
+			break;
 	}
-	return 0;
+	libbpf_set_print(before);
+	return err;
 }
 
 static int load(const struct probe_setup *setup, struct bpf_object *object, const char **ret_reason,
@@ -155,6 +170,30 @@ static int load(const struct probe_setup *setup, struct bpf_object *object, cons
 	return err;
 }
 
+/* The kernel accounts what a map takes in the fdinfo of its descriptor; bpf_map_info does not tell. */
+static uint64_t map_memlock(const struct bpf_map *map)
+{
+	cleanup_free char *path = xasprintf("/proc/self/fdinfo/%d", bpf_map__fd(map));
+	cleanup_file FILE *file = fopen(path, "re");
+	char line[128];
+	uint64_t bytes = 0;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "memlock: %" SCNu64, &bytes) == 1)
+			break;
+	return bytes;
+}
+
+static uint64_t maps_memory(const struct bpf_object *object)
+{
+	const struct bpf_map *map;
+	uint64_t bytes = 0;
+
+	bpf_object__for_each_map(map, object) if (!slots_shares(bpf_map__name(map))) bytes +=
+		map_memlock(map);
+	return bytes;
+}
+
 int attachment_load(const struct probe_setup *setup, struct bpf_object *object,
 		    struct attachment **ret, const char **ret_reason, char **ret_failure)
 {
@@ -170,6 +209,8 @@ int attachment_load(const struct probe_setup *setup, struct bpf_object *object,
 		attachment->cpus = map_memory(map, &attachment->cpus_size);
 		err = attachment->cpus ? 0 : -errno;
 	}
+	if (err == 0)
+		attachment->memory = maps_memory(object);
 	libbpf_set_print(before);
 	if (err < 0) {
 		attachment_close(attachment);
@@ -197,28 +238,4 @@ uint64_t attachment_runs(const struct attachment *attachment, unsigned number)
 	for (unsigned i = 0; attachment->cpus && i < attachment->n_cpus; i++)
 		runs += __atomic_load_n(&attachment->cpus[i].runs[number], __ATOMIC_RELAXED);
 	return runs;
-}
-
-/* The kernel accounts what a map takes in the fdinfo of its descriptor; bpf_map_info does not tell. */
-static uint64_t map_memlock(const struct bpf_map *map)
-{
-	cleanup_free char *path = xasprintf("/proc/self/fdinfo/%d", bpf_map__fd(map));
-	cleanup_file FILE *file = fopen(path, "re");
-	char line[128];
-	uint64_t bytes = 0;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "memlock: %" SCNu64, &bytes) == 1)
-			break;
-	return bytes;
-}
-
-uint64_t attachment_memory(const struct attachment *attachment)
-{
-	const struct bpf_map *map;
-	uint64_t bytes = 0;
-
-	bpf_object__for_each_map(map, attachment->object) if (!slots_shares(bpf_map__name(map)))
-		bytes += map_memlock(map);
-	return bytes;
 }

@@ -22,11 +22,15 @@ enum { ATTACHMENT_PROGRAMS_MAX = 12 };
 struct attachment {
 	struct bpf_object *object; /* the skeleton's; borrowed */
 	struct bpf_program *programs[ATTACHMENT_PROGRAMS_MAX];
+	unsigned numbers
+		[ATTACHMENT_PROGRAMS_MAX]; /* wire_cpu.runs of each: its place in the object */
 	struct bpf_link *links[ATTACHMENT_PROGRAMS_MAX]; /* NULL: not attached now */
 	unsigned n_programs;
 	struct wire_cpu *cpus; /* mapped; NULL for an object without that map */
 	size_t cpus_size;
 	unsigned n_cpus;
+	uint64_t
+		memory; /* bytes of kernel memory that its own maps take, by the kernel's account */
 };
 
 /* Sets a `const volatile` of an object that is not loaded yet, by its name. -ENOENT without it. */
@@ -48,5 +52,3 @@ int attachment_attach(struct attachment *attachment, const char **ret_reason, ch
 void attachment_close(struct attachment *attachment);
 /* How often program `number` (wire_cpu.runs) ran, ever, over all CPUs. */
 uint64_t attachment_runs(const struct attachment *attachment, unsigned number);
-/* Bytes of kernel memory that the object's own maps take, as the kernel tells (memlock). */
-uint64_t attachment_memory(const struct attachment *attachment);

@@ -27,8 +27,11 @@ struct opened {
 
 struct probes {
 	struct probe_setup setup;
+	struct overhead *overhead;
 	const char *reason; /* why there can be none at all */
 	struct opened *opened;
+	struct charge *charges; /* of the collection under way */
+	size_t n_charges, charges_size;
 };
 
 struct probes *probes_new(void)
@@ -58,7 +61,9 @@ void probes_free(struct probes *probes)
 	for (size_t i = 0; i < n_sources; i++)
 		close_probe(&probes->opened[i]);
 	slots_free(probes->setup.slots);
+	overhead_free(probes->overhead);
 	free(probes->opened);
+	free(probes->charges);
 	free(probes);
 }
 
@@ -86,6 +91,8 @@ static const char *prepare(struct probes *probes, const struct hierarchy *hierar
 	if (cpus < 0)
 		return "the number of CPUs is not known";
 	probes->setup.n_cpus = (unsigned)cpus;
+	if (!probes->overhead)
+		probes->overhead = overhead_new((unsigned)n_sources, probes->setup.n_cpus);
 	if (probes->setup.slots)
 		return NULL;
 	int err = slots_new(number_of_slots(hierarchy), &probes->setup.slots);
@@ -107,6 +114,21 @@ static void open_probe(struct probes *probes, struct opened *opened)
 		opened->reason = reason ? reason : strerror(-err);
 }
 
+static void set_overhead(struct probes *probes, const struct options *options)
+{
+	if (!probes->overhead)
+		return;
+	probes->overhead->budget = (double)options->probe_budget_percent / 100;
+	for (unsigned i = 0; i < n_sources; i++) {
+		const struct opened *opened = &probes->opened[i];
+
+		if (opened->probe)
+			overhead_set(probes->overhead, i, opened->probe, opened->state,
+				     opened->probe->wanted ? opened->probe->wanted(options)
+							   : PROBE_FULL);
+	}
+}
+
 void probes_apply(struct probes *probes, const struct options *options,
 		  const struct hierarchy *hierarchy)
 {
@@ -126,6 +148,7 @@ void probes_apply(struct probes *probes, const struct options *options,
 		prepared = true;
 		open_probe(probes, opened);
 	}
+	set_overhead(probes, options);
 }
 
 static const struct opened *find(const struct probes *probes, const struct probe *probe)
@@ -156,6 +179,7 @@ static void retire(void *context, uint32_t slot, uint64_t heir)
 
 void probes_update(struct probes *probes, const struct hierarchy *hierarchy)
 {
+	probes->n_charges = 0;
 	if (probes->setup.slots)
 		slots_update(probes->setup.slots, hierarchy, retire, probes);
 }
@@ -165,6 +189,40 @@ const struct attachment *probes_attachment(const struct probes *probes, const st
 	const struct opened *opened = find(probes, probe);
 
 	return opened && opened->state ? opened->probe->attachment(opened->state) : NULL;
+}
+
+unsigned probes_oversee(struct probes *probes, overhead_step *step, void *context)
+{
+	for (size_t i = 0; i < n_sources; i++)
+		if (probes->opened[i].state)
+			return overhead_go_on(probes->overhead, step, context);
+	return 0;
+}
+
+const struct overhead *probes_overhead(const struct probes *probes)
+{
+	return probes->overhead;
+}
+
+void probes_charge(struct probes *probes, const struct probe *probe,
+		   const struct workload *workload, uint64_t events)
+{
+	if (probes->n_charges == probes->charges_size) {
+		probes->charges_size = probes->charges_size ? 2 * probes->charges_size : 256;
+		probes->charges = xreallocarray(probes->charges, probes->charges_size,
+						sizeof(*probes->charges));
+	}
+	probes->charges[probes->n_charges++] = (struct charge){
+		.workload = workload,
+		.probe = (unsigned)(find(probes, probe) - probes->opened),
+		.events = events,
+	};
+}
+
+const struct charge *probes_charges(const struct probes *probes, size_t *ret_n)
+{
+	*ret_n = probes->n_charges;
+	return probes->charges;
 }
 
 const struct slots *probes_slots(const struct probes *probes)

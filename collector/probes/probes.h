@@ -5,13 +5,16 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "collector/probes/overhead.h"
 #include "collector/probes/probe.h"
 
 struct hierarchy;
 struct options;
 struct probes;
+struct workload;
 
 struct probes *probes_new(void);
 /* Detaches all. Accepts NULL. */
@@ -28,5 +31,24 @@ void *probes_state(const struct probes *probes, const struct probe *probe, const
 void probes_update(struct probes *probes, const struct hierarchy *hierarchy);
 /* What a probe has in the kernel; NULL when it is down or none of ours. */
 const struct attachment *probes_attachment(const struct probes *probes, const struct probe *probe);
+/*
+ * Every few seconds: what the probes cost, and the next step down or up when that is asked for by
+ * --probe.budget. Returns the milliseconds after which it wants to be called again; 0: no probe is up.
+ */
+unsigned probes_oversee(struct probes *probes, overhead_step *step, void *context);
+/* What watching costs, as far as it is known; NULL when no probe could be opened. */
+const struct overhead *probes_overhead(const struct probes *probes);
+/*
+ * A probe's source says how many of its events each workload had, in the collection under way: so a user
+ * sees what being watched costs whom.
+ */
+void probes_charge(struct probes *probes, const struct probe *probe,
+		   const struct workload *workload, uint64_t events);
+struct charge {
+	const struct workload *workload;
+	unsigned probe; /* number of its source */
+	uint64_t events;
+};
+const struct charge *probes_charges(const struct probes *probes, size_t *ret_n);
 /* NULL when no probe could be opened. */
 const struct slots *probes_slots(const struct probes *probes);
