@@ -21,6 +21,7 @@ struct nsproxy {
 
 struct kernfs_node {
 	__u64 id;
+	const char *name;
 };
 
 struct cgroup_root {
@@ -38,8 +39,67 @@ struct cgroup {
 	struct cgroup_root *root;
 };
 
+enum cgroup_subsys_id { memory_cgrp_id = 4 }; /* the number differs: ask for it */
+
 struct css_set {
-	struct cgroup *dfl_cgrp; /* in cgroup2, also on hybrid hosts */
+	struct cgroup_subsys_state *subsys[1]; /* as many as there are controllers */
+	struct cgroup *dfl_cgrp;	       /* in cgroup2, also on hybrid hosts */
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	long counter;
+} atomic_long_t;
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	atomic_long_t memory_events_local[9];
+};
+
+struct percpu_counter {
+	__s64 count;
+};
+
+/* Pages in memory: of files, anonymous, swapped out, shared. */
+struct mm_struct {
+	struct percpu_counter rss_stat[4];
+};
+
+struct mm_rss_stat___before_6_2 {
+	atomic_long_t count[4];
+};
+
+struct mm_struct___before_6_2 {
+	struct mm_rss_stat___before_6_2 rss_stat;
+};
+
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+};
+
+struct signal_struct {
+	atomic_t live; /* threads that have not begun to exit */
+	int nr_threads;
+	int group_exit_code;
+	unsigned int flags;
+	short oom_score_adj;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level; /* 0: in the host's namespace only */
+	struct upid numbers[1];
 };
 
 struct sched_info {
@@ -62,8 +122,17 @@ struct sched_entity {
 struct task_struct {
 	struct sched_entity se;
 	struct sched_info sched_info;
+	unsigned int flags;
+	int exit_code;
 	int pid;
 	int tgid;
+	__u64 start_time;
+	char comm[16];
+	struct mm_struct *mm;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	const struct cred *cred;
+	struct signal_struct *signal;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
 };

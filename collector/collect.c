@@ -13,10 +13,11 @@
 #include "collector/lifecycle.h"
 #include "collector/log.h"
 #include "collector/memory.h"
+#include "collector/news.h"
 #include "collector/options.h"
 #include "collector/probes/probes.h"
+#include "collector/probes/ring.h"
 #include "collector/source.h"
-#include "collector/watch.h"
 
 enum { FOLLOW_AGAIN_MS = 100 };
 enum { SHARED_SNAPSHOTS = 4 }; /* sets of sources that are asked for in turn: several scrapers */
@@ -40,7 +41,7 @@ struct collector {
 	struct containers *containers;
 	struct lifecycle *lifecycle;
 	struct probes *probes;
-	struct watch *watch; /* NULL: news come with scrapes */
+	struct news *news;
 	struct opened *sources;
 	uint64_t generation;
 	const struct snapshot *shared[SHARED_SNAPSHOTS];
@@ -104,7 +105,7 @@ int collector_new(const struct options *options, struct self_counters *counters,
 	collector->counters = counters;
 	collector->lifecycle = lifecycle_new();
 	collector->probes = probes_new();
-	(void)watch_new(&collector->watch);
+	collector->news = news_new();
 	collector->sources = xcalloc(n_sources, sizeof(*collector->sources));
 	int err = hierarchy_open(options, &collector->hierarchy);
 	if (err) {
@@ -138,9 +139,9 @@ void collector_free(struct collector *collector)
 		free(collector->sources[i].failure);
 	}
 	containers_free(collector->containers);
+	news_free(collector->news);
 	probes_free(collector->probes);
 	lifecycle_free(collector->lifecycle);
-	watch_free(collector->watch);
 	hierarchy_close(collector->hierarchy);
 	free(collector->sources);
 	free(collector);
@@ -149,20 +150,31 @@ void collector_free(struct collector *collector)
 void collector_inherit(struct collector *collector, struct collector *predecessor)
 {
 	struct lifecycle *lifecycle = collector->lifecycle;
-	struct watch *watch = collector->watch;
+	struct news *news = collector->news;
 	struct probes *probes = collector->probes;
 
 	collector->lifecycle = predecessor->lifecycle;
-	collector->watch = predecessor->watch;
+	collector->news = predecessor->news;
 	collector->probes = predecessor->probes;
 	predecessor->lifecycle = lifecycle;
-	predecessor->watch = watch;
+	predecessor->news = news;
 	predecessor->probes = probes;
+}
+
+/* The ring, while there are programs that tell of cgroups. */
+static struct ring *ring_of(const struct collector *collector)
+{
+	const char *reason;
+
+	return probes_state(collector->probes, source_lifetime.probe, &reason)
+		       ? probes_ring(collector->probes)
+		       : NULL;
 }
 
 void collector_start_probes(struct collector *collector)
 {
 	probes_apply(collector->probes, collector->options, collector->hierarchy);
+	news_listen(collector->news, ring_of(collector));
 }
 
 struct events *collector_events(struct collector *collector)
@@ -456,7 +468,7 @@ struct hierarchy *collector_hierarchy(struct collector *collector)
 
 int collector_watch_fd(const struct collector *collector)
 {
-	return collector->watch ? watch_fd(collector->watch) : -EOPNOTSUPP;
+	return news_fd(collector->news);
 }
 
 static bool is_on(const struct collector *collector, const struct source *source)
@@ -469,7 +481,7 @@ static bool is_on(const struct collector *collector, const struct source *source
 
 uint64_t collector_follow(struct collector *collector, bool always)
 {
-	bool changed = collector->watch && watch_drain(collector->watch);
+	bool changed = news_take(collector->news, NULL, NULL);
 
 	if (!is_on(collector, &source_lifecycle) ||
 	    (!changed && !always && !lifecycle_killed(collector->lifecycle, collector->hierarchy)))
@@ -478,8 +490,7 @@ uint64_t collector_follow(struct collector *collector, bool always)
 	walk(collector);
 	containers_discover(collector->containers, collector->hierarchy, snapshot,
 			    collector->counters);
-	if (collector->watch)
-		watch_update(collector->watch, collector->hierarchy);
+	news_update(collector->news, collector->hierarchy);
 	lifecycle_pass(collector->lifecycle, collector->options,
 		       containers_context(collector->containers), collector->hierarchy, NULL);
 	snapshot_unref(snapshot);

@@ -15,6 +15,7 @@
 #include "collector/cleanup.h"
 #include "collector/memory.h"
 #include "collector/probes/probe.h"
+#include "collector/probes/ring.h"
 #include "collector/probes/slots.h"
 
 enum { COMPLAINT_MAX = 200 };
@@ -80,7 +81,8 @@ void *map_memory(const struct bpf_map *map, size_t *ret_size)
 /* What libbpf said last: the most telling line of a failure. One thread loads, one object at a time. */
 static char complaint[COMPLAINT_MAX];
 
-static int keep_complaint(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int keep_complaint(enum libbpf_print_level level,
+								const char *format, va_list args)
 {
 	char line[COMPLAINT_MAX];
 
@@ -101,6 +103,9 @@ static int share_maps(const struct probe_setup *setup, struct bpf_object *object
 	{
 		const char *name = bpf_map__name(map);
 		int fd = slots_map(setup->slots, name);
+
+		if (fd < 0)
+			fd = ring_map(setup->ring, name);
 		int err = 0;
 
 		if (fd >= 0)
@@ -189,8 +194,13 @@ static uint64_t maps_memory(const struct bpf_object *object)
 	const struct bpf_map *map;
 	uint64_t bytes = 0;
 
-	bpf_object__for_each_map(map, object) if (!slots_shares(bpf_map__name(map))) bytes +=
-		map_memlock(map);
+	bpf_object__for_each_map(map, object)
+	{
+		const char *name = bpf_map__name(map);
+
+		if (!slots_shares(name) && !ring_shares(name))
+			bytes += map_memlock(map);
+	}
 	return bytes;
 }
 

@@ -9,13 +9,15 @@
 
 struct bpf_object;
 struct options;
+struct ring;
 struct slots;
 
 /* What a probe is given to open with; lives longer than the probe. */
 struct probe_setup {
 	const struct options *options;
 	struct slots *slots;
-	unsigned n_cpus; /* possible ones: their numbers are below this */
+	struct ring *ring; /* of rare events */
+	unsigned n_cpus;   /* possible ones: their numbers are below this */
 };
 
 /* From all to nothing; what is next is cheaper. A probe need not have all of them. */

@@ -13,6 +13,7 @@
 #include "collector/cleanup.h"
 #include "collector/memory.h"
 #include "collector/options.h"
+#include "collector/probes/ring.h"
 #include "collector/probes/slots.h"
 #include "collector/source.h"
 
@@ -62,6 +63,7 @@ void probes_free(struct probes *probes)
 		close_probe(&probes->opened[i]);
 	slots_free(probes->setup.slots);
 	overhead_free(probes->overhead);
+	ring_free(probes->setup.ring);
 	free(probes->opened);
 	free(probes->charges);
 	free(probes);
@@ -95,7 +97,8 @@ static const char *prepare(struct probes *probes, const struct hierarchy *hierar
 		probes->overhead = overhead_new((unsigned)n_sources, probes->setup.n_cpus);
 	if (probes->setup.slots)
 		return NULL;
-	int err = slots_new(number_of_slots(hierarchy), &probes->setup.slots);
+	int err = probes->setup.ring ? 0 : ring_new(&probes->setup.ring);
+	err = err ? err : slots_new(number_of_slots(hierarchy), &probes->setup.slots);
 	if (is_denied(err))
 		return "not permitted to use BPF (CAP_BPF and CAP_PERFMON are needed)";
 	return err < 0 ? "the kernel makes no BPF maps" : NULL;
@@ -228,4 +231,9 @@ const struct charge *probes_charges(const struct probes *probes, size_t *ret_n)
 const struct slots *probes_slots(const struct probes *probes)
 {
 	return probes->setup.slots;
+}
+
+struct ring *probes_ring(const struct probes *probes)
+{
+	return probes->setup.ring;
 }

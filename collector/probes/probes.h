@@ -14,6 +14,7 @@
 struct hierarchy;
 struct options;
 struct probes;
+struct ring;
 struct workload;
 
 struct probes *probes_new(void);
@@ -52,3 +53,5 @@ struct charge {
 const struct charge *probes_charges(const struct probes *probes, size_t *ret_n);
 /* NULL when no probe could be opened. */
 const struct slots *probes_slots(const struct probes *probes);
+/* Rare events of all probes; NULL when none could be opened. */
+struct ring *probes_ring(const struct probes *probes);
