@@ -137,6 +137,48 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
+struct gendisk {
+	int major;
+	int first_minor;
+};
+
+struct request_queue {
+	struct gendisk *disk; /* since 5.15 (d152c682f03c) */
+};
+
+struct blkcg {
+	struct cgroup_subsys_state css;
+};
+
+struct blkcg_gq {
+	struct blkcg *blkcg;
+};
+
+struct bio_issue {
+	__u64 value; /* the lower BIO_ISSUE_TIME_BITS: when it was submitted, ns */
+};
+
+struct bio {
+	struct blkcg_gq *bi_blkg;  /* of the cgroup that it is charged to */
+	struct bio_issue bi_issue; /* until 6.17 */
+};
+
+struct request {
+	struct request_queue *q;
+	unsigned int cmd_flags;
+	unsigned int __data_len; /* bytes that are not completed yet */
+	struct bio *bio; /* the first that is not completed yet; NULL for requests without data */
+	__u64 alloc_time_ns; /* 0 unless the cost model is on */
+	__u64 start_time_ns; /* when it was made; 0 without queue/iostats and without a scheduler */
+	__u64 io_start_time_ns; /* when it was issued; 0 while nothing asks for the queue's statistics */
+};
+
+struct request___before_5_17 {
+	struct gendisk *rq_disk; /* f3fa33acca9f */
+};
+
+enum req_flag_bits { __REQ_FUA = 17 };
+
 struct seq_file;
 
 struct bpf_iter_meta {

@@ -27,6 +27,7 @@ extern const struct source source_tcp;
 extern const struct source source_udp;
 extern const struct source source_filesystem;
 extern const struct source source_runqueue;
+extern const struct source source_blkio;
 extern const struct source source_lifetime;
 extern const struct source source_machine;
 extern const struct source source_probes;
@@ -53,6 +54,7 @@ const struct source *const sources[] = {
 	&source_udp,
 	&source_filesystem,
 	&source_runqueue,
+	&source_blkio,
 	&source_lifecycle,
 	&source_lifetime,
 	&source_machine,
