@@ -254,6 +254,8 @@ struct adding {
 	struct snapshot *snapshot;
 	struct family *families;
 	const char *devices[DEVICES_MAX + 1]; /* by number; NULL: none has it */
+	const struct workload *charged;	      /* whose requests are being counted */
+	uint64_t events;
 };
 
 /* Numbers of devices are used again, so their names are asked for each time. */
@@ -281,6 +283,14 @@ static const struct probe probe = {
 	.usual_run_ns = 300,
 };
 
+static void charge(struct adding *adding, const struct workload *next)
+{
+	if (adding->charged)
+		probes_charge(adding->probes, &probe, adding->charged, adding->events);
+	adding->charged = next;
+	adding->events = 0;
+}
+
 static void add_duration(void *context, const struct histogram_reading *reading)
 {
 	struct adding *adding = context;
@@ -294,8 +304,10 @@ static void add_duration(void *context, const struct histogram_reading *reading)
 	/* First seen by the kernel after the names were asked for: next time. */
 	if (!labels[0])
 		return;
+	if (reading->workload != adding->charged)
+		charge(adding, reading->workload);
 	if (reading->key % WIRE_BLKIO_STAGES == WIRE_BLKIO_DEVICE)
-		probes_charge(adding->probes, &probe, reading->workload, reading->count);
+		adding->events += reading->count;
 	family_add_histogram(adding->snapshot, &adding->families[DURATION], reading->workload,
 			     snapshot_labels(adding->snapshot, ARRAY_SIZE(labels), labels),
 			     histograms_make(adding->state->histograms, adding->snapshot, reading));
@@ -330,10 +342,16 @@ static void add_tallies(void *context, const struct workload *workload, const ui
 static int blkio_collect(void *opened, struct collection *collection, struct family families[])
 {
 	struct state *state = opened;
-	struct adding adding = { state, collection->probes, collection->snapshot, families, { 0 } };
+	struct adding adding = {
+		.state = state,
+		.probes = collection->probes,
+		.snapshot = collection->snapshot,
+		.families = families,
+	};
 
 	name_devices(&adding, collection->options->path_sysfs);
 	histograms_read(state->histograms, add_duration, &adding);
+	charge(&adding, NULL);
 	tallies_read(state->tallies, add_tallies, &adding);
 	return 0;
 }
