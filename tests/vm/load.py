@@ -48,6 +48,7 @@ while True:
     time.sleep(1)
 P
 systemd-run --quiet --unit=squeezed -p MemoryHigh=40M -p MemoryMax=64M -p IOWeight=50 -p MemoryMin=4M -p MemoryLow=8M \
+	-p IOWriteIOPSMax='/dev/vda 500' \
 	python3 /run/high.py
 """
 
