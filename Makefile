@@ -27,7 +27,7 @@ Q   := @
 say  = @printf '  %-8s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@)
 endif
 
-PACKAGES := libmicrohttpd libbpf jansson yaml-0.1 libpcre2-8 gnutls libcrypt libsystemd libisal libzstd
+PACKAGES := libmicrohttpd libbpf jansson yaml-0.1 libpcre2-8 gnutls libcrypt libsystemd libisal libzstd libseccomp
 # Asked once, and only when something is compiled: make run may have to install the packages first.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $$(PACKAGES)))$(PKG_CFLAGS)
 LIBS       = $(eval LIBS := $$(shell pkg-config --libs $$(PACKAGES)) -lcgroup -lm -pthread)$(LIBS)

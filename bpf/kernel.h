@@ -119,7 +119,44 @@ struct sched_entity {
 	struct cfs_rq *cfs_rq;
 };
 
+/* Registers at the entry of a system call. */
+struct pt_regs {
+#ifdef __TARGET_ARCH_arm64
+	__s32 syscallno;
+	unsigned long orig_x0;
+#else
+	unsigned long orig_ax;
+	unsigned long di;
+#endif
+};
+
+struct thread_info {
+#ifdef __TARGET_ARCH_arm64
+	unsigned long flags;
+#else
+	__u32 status;
+#endif
+};
+
+struct inode {
+	unsigned short i_mode;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	struct sched_entity se;
 	struct sched_info sched_info;
 	unsigned int flags;
@@ -133,6 +170,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	const struct cred *cred;
 	struct signal_struct *signal;
+	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
 };

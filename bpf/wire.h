@@ -25,23 +25,24 @@ struct wire_slot {
 };
 
 /*
- * Per CPU, two cache lines, the busy first: the cgroup that was looked up last, and how often each program ran. Only
- * for programs that no interrupt runs.
+ * Per CPU, two cache lines, the busy first: the cgroup that was looked up last, and how often each
+ * program ran. Only for programs that no interrupt runs.
  */
 enum { WIRE_PROGRAMS = 8 };
 
 struct wire_cpu {
 	__u64 cgroup_id;
 	__u32 slot;
-	__u32 spare;
+	__u32 skip; /* events, before the next sample */
 	__u64 start_ns;
 	__u64 runs[WIRE_PROGRAMS];
-	__u64 spares[5];
+	__u64 random;
+	__u64 spares[4];
 };
 
 /*
- * A histogram of nanoseconds: its sum, then its cells: [0] up to 2^-20 s, then the buckets of a native
- * histogram of schema 3 (or coarser) up to 2^4 s, then all above.
+ * A histogram of nanoseconds: its sum, its events, then its cells: [0] up to 2^-20 s, then the buckets
+ * of a native histogram of schema 3 (or coarser) up to 2^4 s, then all above.
  */
 enum {
 	WIRE_SCHEMA_MAX = 3,
@@ -53,6 +54,7 @@ enum {
 
 struct wire_histogram {
 	__u64 sum_ns;
+	__u64 events; /* also those without a duration, where a probe has such; else 0 */
 	__u64 cells[WIRE_CELLS_MAX]; /* fewer at a coarser schema */
 };
 

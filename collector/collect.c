@@ -220,12 +220,11 @@ static void add_families(const struct collector *collector, struct snapshot *sna
 
 		for (size_t m = 0; m < sources[i]->n_metrics; m++, n++) {
 			const struct metric *metric = &sources[i]->metrics[m];
+			bool named = options_metric_enabled(collector->options, metric->name);
 
 			snapshot->families[n].metric = metric;
-			snapshot->families[n].left_out =
-				!read ||
-				(metric->optional &&
-				 !options_metric_enabled(collector->options, metric->name));
+			snapshot->families[n].left_out = !read || (metric->optional && !named);
+			snapshot->families[n].not_in_text = metric->only_native && !named;
 		}
 	}
 }

@@ -44,6 +44,7 @@ struct metric {
 	uint64_t scale;	  /* raw units per base unit, a power of ten; 0 means 1 */
 	bool optional;	  /* off unless --metrics.enable names it: its family is then left out */
 	bool only_in_api; /* in the JSON API alone (averages, percentages) */
+	bool only_native; /* in text only if --metrics.enable names it: too many lines there */
 	struct {	  /* only the owning source reads this */
 		const char *file; /* in the cgroup's directory */
 		const char *line; /* first word of the line ("some", "full"); NULL for any */

@@ -15,8 +15,9 @@ static const char head[] =
 	"`tallyman_*`, `process_*` and the like) have only what stands there.\n"
 	"- No sample means no data: a missing file, a controller that is off, `max`. Nothing is "
 	"exported as 0 for want of a source.\n"
-	"- *On*: `yes`; `no` unless `--metrics.enable=NAME`; `API`: in the JSON API alone. Sources "
-	"are switched with `--collector.NAME` and `--no-collector.NAME`.\n"
+	"- *On*: `yes`; `no` unless `--metrics.enable=NAME`; `protobuf`: there, and in text with "
+	"`--metrics.enable=NAME`; `API`: in the JSON API alone. Sources are switched with "
+	"`--collector.NAME` and `--no-collector.NAME`.\n"
 	"- In OpenMetrics, counters of cAdvisor whose name has no `_total` are typed `unknown`.\n"
 	"- How these compare with cAdvisor's: "
 	"[docs/cadvisor-compatibility.md](docs/cadvisor-compatibility.md).\n";
@@ -53,7 +54,7 @@ static void put_labels(struct buffer *out, const struct metric *metric)
 
 static void put_row(struct buffer *out, const struct metric *metric)
 {
-	const char *on = metric->optional ? "no" : "yes";
+	const char *on = metric->only_native ? "protobuf" : metric->optional ? "no" : "yes";
 
 	buffer_printf(out, "| `%s` | %s | %s | ", metric->name, type_name(metric->type),
 		      metric->unit ? metric->unit : "");

@@ -10,6 +10,7 @@
 
 #define AT(field) offsetof(struct option_values, options.field)
 
+static const char *const probe_modes[] = { "full", "sampled", "count", "off", NULL };
 static const char *const log_levels[] = {
 	[LOG_LEVEL_ERROR] = "error",
 	[LOG_LEVEL_WARN] = "warn",
@@ -314,6 +315,17 @@ static const struct option_row static_rows[] = {
 	  .help = "Kernel memory that the maps of all probes may take together. With less there "
 		  "are "
 		  "fewer histograms, and what finds no place is counted." },
+	{ .name = "probe.syscalls",
+	  .type = OPTION_CHOICE,
+	  .offset = AT(probe_syscalls),
+	  .value = "full",
+	  .choices = probe_modes,
+	  .placeholder = "MODE",
+	  .group = probes,
+	  .help = "What the probe syscalls does with each call: time and count it; time one in 16 "
+		  "on "
+		  "average, which stands for 16 in the histograms, and count all; only count; or "
+		  "nothing." },
 	{ .name = "probe.histogram-schema",
 	  .type = OPTION_NUMBER,
 	  .offset = AT(probe_histogram_schema),

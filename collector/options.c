@@ -9,6 +9,7 @@
 #include "collector/metrics_doc.h"
 #include "collector/nearest.h"
 #include "collector/option_rows.h"
+#include "collector/probes/probe.h"
 #include "collector/source.h"
 #include "collector/version.h"
 
@@ -196,6 +197,9 @@ static uint64_t sources_enabled(const struct option_values *values)
 		uint64_t bit = UINT64_C(1) << i;
 		bool by_default = !sources[i]->optional && !values->disable_defaults;
 
+		if (sources[i]->probe && sources[i]->probe->wanted &&
+		    sources[i]->probe->wanted(&values->options) == PROBE_OFF)
+			continue;
 		if (values->sources_on & bit || (by_default && !(values->sources_off & bit)))
 			enabled |= bit;
 	}

@@ -58,6 +58,7 @@ struct options {
 
 	/* --probe.* */
 	uint64_t probe_budget_percent;	 /* of all CPUs, for all probes; 0 = no limit */
+	unsigned probe_syscalls;	 /* enum probe_mode */
 	uint64_t probe_histogram_schema; /* 0 to 3: native histograms' */
 	uint64_t probe_max_memory_mib;	 /* of all maps of all probes */
 

@@ -61,7 +61,8 @@ struct family {
 	const struct metric *metric;
 	struct sample_block *first, *last;
 	size_t n_samples;
-	bool left_out; /* incomplete (deadline) or not asked for: exporters skip it */
+	bool left_out;	  /* incomplete (deadline) or not asked for: exporters skip it */
+	bool not_in_text; /* too many lines there, and not asked for: text formats skip it */
 };
 
 /* How one source did in this collection. */

@@ -29,6 +29,7 @@ extern const struct source source_filesystem;
 extern const struct source source_runqueue;
 extern const struct source source_blkio;
 extern const struct source source_lifetime;
+extern const struct source source_syscalls;
 extern const struct source source_machine;
 extern const struct source source_probes;
 extern const struct source source_self;
@@ -55,6 +56,7 @@ const struct source *const sources[] = {
 	&source_filesystem,
 	&source_runqueue,
 	&source_blkio,
+	&source_syscalls,
 	&source_lifecycle,
 	&source_lifetime,
 	&source_machine,

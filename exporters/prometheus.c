@@ -366,7 +366,7 @@ static bool prometheus_step(void *rendering, struct buffer *out)
 		const struct family *family = &r->snapshot->families[r->family];
 
 		if (!r->block) {
-			if (!family_printed(family, r->filter))
+			if (!family_printed(family, r->filter) || family->not_in_text)
 				continue;
 			family_begin(r, family, out);
 			r->block = family->first;

@@ -158,6 +158,25 @@ int attachment_attach(struct attachment *attachment, const char **ret_reason, ch
 	return err;
 }
 
+int attachment_switch(struct attachment *attachment, const struct bpf_program *program, bool on)
+{
+	unsigned i = 0;
+
+	while (i < attachment->n_programs && attachment->programs[i] != program)
+		i++;
+	if (i == attachment->n_programs)
+		return -ENOENT;
+	if (on && !attachment->links[i]) {
+		attachment->links[i] = bpf_program__attach(program);
+		return attachment->links[i] ? 0 : -errno;
+	}
+	if (!on) {
+		bpf_link__destroy(attachment->links[i]);
+		attachment->links[i] = NULL;
+	}
+	return 0;
+}
+
 static int load(const struct probe_setup *setup, struct bpf_object *object, const char **ret_reason,
 		char **ret_failure)
 {

@@ -48,6 +48,8 @@ int attachment_load(const struct probe_setup *setup, struct bpf_object *object,
 		    struct attachment **ret, const char **ret_reason, char **ret_failure);
 /* Attaches its programs, in the order in which they stand. -errno with a reason. */
 int attachment_attach(struct attachment *attachment, const char **ret_reason, char **ret_failure);
+/* Detaches one program or attaches it again; nothing to do is no error. -errno: it is as it was. */
+int attachment_switch(struct attachment *attachment, const struct bpf_program *program, bool on);
 /* Detaches; before the skeleton is destroyed. Accepts NULL. */
 void attachment_close(struct attachment *attachment);
 /* How often program `number` (wire_cpu.runs) ran, ever, over all CPUs. */

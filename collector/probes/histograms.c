@@ -17,7 +17,13 @@
 #include "collector/probes/slots.h"
 #include "collector/snapshot.h"
 
-enum { SHARDS_MAX = 8 };
+enum {
+	SHARDS_MAX = 8,
+	NUMBERS = 4,	     /* in one value of the index */
+	NUMBERS_MAX = 65535, /* what fits there */
+	SPARE = 3,	     /* one in so many is kept for where the others run out */
+	HEAD = offsetof(struct wire_histogram, cells) / sizeof(uint64_t),
+};
 
 /* What cgroups that are gone have left to their workload. */
 struct carried {
@@ -25,7 +31,7 @@ struct carried {
 		uint64_t heir;
 		uint64_t key;
 	} of;
-	uint64_t sum_ns, cells[WIRE_CELLS_MAX];
+	struct wire_histogram sums;
 	UT_hash_handle hh;
 };
 
@@ -33,9 +39,11 @@ struct histograms {
 	struct slots *slots;
 	unsigned schema;
 	uint32_t keys, n, n_cells, shards;
-	size_t stride; /* in u64, from histogram to histogram */
-	int free_fd;
-	uint64_t *index, *owners, *cells; /* mapped */
+	size_t stride;	  /* in u64, from histogram to histogram */
+	uint32_t n_spare; /* the first ones, in a queue of their own */
+	int free_fd, spare_fd;
+	uint16_t *index; /* mapped, as the other two */
+	uint64_t *owners, *cells;
 	size_t index_size, owners_size, cells_size;
 	struct carried *carried;
 };
@@ -59,8 +67,8 @@ static uint32_t power_of_two_below(uint32_t n)
 static void fit(struct histograms *h, const struct histograms_size *size, unsigned n_cpus)
 {
 	h->shards = power_of_two_below(n_cpus < SHARDS_MAX ? n_cpus : SHARDS_MAX);
-	h->n = size->wanted + 1;
-	h->stride = 1 + h->n_cells;
+	h->n = size->wanted < NUMBERS_MAX ? size->wanted + 1 : NUMBERS_MAX;
+	h->stride = HEAD + h->n_cells;
 	while (h->shards > 1 && h->stride * 8 * h->n * h->shards > size->memory)
 		h->shards /= 2;
 	if (h->stride * 8 * h->n * h->shards > size->memory)
@@ -87,13 +95,16 @@ static int set_constants(const struct histograms *h, struct bpf_object *object, 
 
 static int set_sizes(const struct histograms *h, struct bpf_object *object)
 {
-	uint32_t n_slots = slots_number(h->slots);
+	uint32_t n_numbers = slots_number(h->slots) * h->keys;
 	struct bpf_map *cells = object_map(object, "histograms");
-	int err =
-		bpf_map__set_max_entries(object_map(object, "histogram_index"), n_slots * h->keys);
+	struct bpf_map *spare = object_map(object, "spare_histograms");
+	int err = bpf_map__set_max_entries(object_map(object, "histogram_index"),
+					   (n_numbers + NUMBERS - 1) / NUMBERS);
 
 	err = err ? err : bpf_map__set_max_entries(object_map(object, "histogram_owners"), h->n);
 	err = err ? err : bpf_map__set_max_entries(object_map(object, "free_histograms"), h->n);
+	if (spare)
+		err = err ? err : bpf_map__set_max_entries(spare, h->n);
 	err = err ? err : bpf_map__set_max_entries(cells, h->n * h->shards);
 	return err ? err : bpf_map__set_value_size(cells, (uint32_t)(h->stride * 8));
 }
@@ -118,6 +129,12 @@ int histograms_prepare(const struct probe_setup *setup, struct bpf_object *objec
 	return 0;
 }
 
+static int give_back(const struct histograms *h, uint32_t number)
+{
+	return bpf_map_update_elem(number <= h->n_spare ? h->spare_fd : h->free_fd, NULL, &number,
+				   BPF_ANY);
+}
+
 int histograms_start(struct histograms *h, struct bpf_object *object)
 {
 	h->index = map_memory(object_map(object, "histogram_index"), &h->index_size);
@@ -130,8 +147,12 @@ int histograms_start(struct histograms *h, struct bpf_object *object)
 	if (!h->cells)
 		return -errno;
 	h->free_fd = bpf_map__fd(object_map(object, "free_histograms"));
+	if (object_map(object, "spare_histograms")) {
+		h->spare_fd = bpf_map__fd(object_map(object, "spare_histograms"));
+		h->n_spare = h->n / SPARE;
+	}
 	for (uint32_t number = 1; number < h->n; number++)
-		if (bpf_map_update_elem(h->free_fd, NULL, &number, BPF_ANY) < 0)
+		if (give_back(h, number) < 0)
 			return -errno;
 	return 0;
 }
@@ -171,24 +192,24 @@ static uint64_t *cells_at(const struct histograms *h, uint32_t shard, uint32_t n
 }
 
 /* The cells are read while CPUs count: each is whole, and `count` is made of what was read. */
-static void add_histogram(const struct histograms *h, uint32_t number, uint64_t *sum_ns,
-			  uint64_t cells[])
+static void add_histogram(const struct histograms *h, uint32_t number, struct wire_histogram *sums)
 {
 	for (uint32_t shard = 0; shard < h->shards; shard++) {
 		const uint64_t *at = cells_at(h, shard, number);
 
-		*sum_ns += __atomic_load_n(&at[0], __ATOMIC_RELAXED);
+		sums->sum_ns += __atomic_load_n(&at[0], __ATOMIC_RELAXED);
+		sums->events += __atomic_load_n(&at[1], __ATOMIC_RELAXED);
 		for (uint32_t i = 0; i < h->n_cells; i++)
-			cells[i] += __atomic_load_n(&at[1 + i], __ATOMIC_RELAXED);
+			sums->cells[i] += __atomic_load_n(&at[HEAD + i], __ATOMIC_RELAXED);
 	}
 }
 
-static void add_carried(const struct histograms *h, const struct carried *carried, uint64_t *sum_ns,
-			uint64_t cells[])
+void histograms_add(const struct wire_histogram *more, struct wire_histogram *sums)
 {
-	*sum_ns += carried->sum_ns;
-	for (uint32_t i = 0; i < h->n_cells; i++)
-		cells[i] += carried->cells[i];
+	sums->sum_ns += more->sum_ns;
+	sums->events += more->events;
+	for (uint32_t i = 0; i < WIRE_CELLS_MAX; i++)
+		sums->cells[i] += more->cells[i];
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -226,9 +247,9 @@ static void read_entry(const struct histograms *h, const struct entry *entry,
 		       struct histogram_reading *reading)
 {
 	if (entry->carried)
-		add_carried(h, entry->carried, &reading->sum_ns, reading->cells);
+		histograms_add(&entry->carried->sums, &reading->sums);
 	else
-		add_histogram(h, entry->number, &reading->sum_ns, reading->cells);
+		add_histogram(h, entry->number, &reading->sums);
 }
 
 void histograms_read(struct histograms *h, histogram_visit *visit, void *context)
@@ -247,7 +268,7 @@ void histograms_read(struct histograms *h, histogram_visit *visit, void *context
 		while (i < n && compare_entries(&entries[first], &entries[i]) == 0)
 			read_entry(h, &entries[i++], &reading);
 		for (uint32_t c = 0; c < h->n_cells; c++)
-			reading.count += reading.cells[c];
+			reading.count += reading.sums.cells[c];
 		visit(context, &reading);
 	}
 }
@@ -268,26 +289,27 @@ const struct histogram *histograms_make(const struct histograms *h, struct snaps
 					const struct histogram_reading *reading)
 {
 	struct histogram *histogram = arena_alloc(&snapshot->arena, sizeof(*histogram));
+	const struct wire_histogram *sums = &reading->sums;
 	uint32_t first = 1, last = h->n_cells - 2;
 	uint64_t *counts;
 
-	while (first <= last && !reading->cells[first])
+	while (first <= last && !sums->cells[first])
 		first++;
-	while (last > first && !reading->cells[last])
+	while (last > first && !sums->cells[last])
 		last--;
 	uint32_t n = first <= last ? last - first + 1 : 0;
 	counts = arena_alloc(&snapshot->arena, (n + 1) * sizeof(*counts));
-	memcpy(counts, &reading->cells[first], n * sizeof(*counts));
+	memcpy(counts, &sums->cells[first], n * sizeof(*counts));
 	*histogram = (struct histogram){
 		.schema = (int)h->schema,
 		.zero_threshold =
 			histogram_bound((int)h->schema, WIRE_LOWEST_EXPONENT * (1 << h->schema)),
-		.zero_count = reading->cells[0],
+		.zero_count = sums->cells[0],
 		.first = WIRE_LOWEST_EXPONENT * (1 << h->schema) + (int)first,
 		.n = n,
 		.counts = counts,
-		.overflow = reading->cells[h->n_cells - 1],
-		.sum = (double)reading->sum_ns / 1e9,
+		.overflow = sums->cells[h->n_cells - 1],
+		.sum = (double)sums->sum_ns / 1e9,
 	};
 	histogram->bounds = classic_bounds(snapshot, h->schema, &histogram->n_bounds);
 	return histogram;
@@ -313,13 +335,13 @@ static void retire_one(struct histograms *h, uint32_t number, uint64_t heir, uin
 	if (heir) {
 		struct carried *carried = find_carried(h, heir, key);
 
-		add_histogram(h, number, &carried->sum_ns, carried->cells);
+		add_histogram(h, number, &carried->sums);
 	}
 	for (uint32_t shard = 0; shard < h->shards; shard++)
 		memset(cells_at(h, shard, number), 0, h->stride * 8);
 	h->index[h->owners[number] - 1] = 0;
 	h->owners[number] = 0;
-	(void)bpf_map_update_elem(h->free_fd, NULL, &number, BPF_ANY);
+	(void)give_back(h, number);
 }
 
 /* Heirs that are gone have left the metrics with all they had. */
@@ -348,12 +370,13 @@ void histograms_retire(struct histograms *h, uint32_t slot, uint64_t heir)
 
 uint64_t histograms_lost(const struct histograms *h)
 {
-	uint64_t sum_ns = 0, cells[WIRE_CELLS_MAX] = { 0 }, lost = 0;
+	struct wire_histogram sums = { 0 };
+	uint64_t lost = 0;
 
-	add_histogram(h, 0, &sum_ns, cells);
+	add_histogram(h, 0, &sums);
 	for (uint32_t i = 0; i < h->n_cells; i++)
-		lost += cells[i];
-	return lost;
+		lost += sums.cells[i];
+	return sums.events ? sums.events : lost;
 }
 
 uint32_t histograms_used(const struct histograms *h)

@@ -31,11 +31,13 @@ struct histogram_reading {
 	const struct workload *workload;
 	uint32_t key;
 	uint64_t count; /* the sum of the cells */
-	uint64_t sum_ns;
-	uint64_t cells[WIRE_CELLS_MAX];
+	struct wire_histogram sums;
 };
 
-/* Fills the constants and sizes the maps of an object that is not loaded yet. -errno. */
+/*
+ * Fills the constants and sizes the maps of an object that is not loaded yet. -errno. When it has a
+ * map `spare_histograms` beside `free_histograms`, a third of all is kept there.
+ */
 int histograms_prepare(const struct probe_setup *setup, struct bpf_object *object,
 		       const struct histograms_size *size, struct histograms **ret);
 /* After it has been loaded, and before programs are attached it is not needed. -errno. */
@@ -49,6 +51,8 @@ void histograms_free(struct histograms *histograms);
  */
 typedef void histogram_visit(void *context, const struct histogram_reading *reading);
 void histograms_read(struct histograms *histograms, histogram_visit *visit, void *context);
+/* Adds up, for a sum over keys. */
+void histograms_add(const struct wire_histogram *more, struct wire_histogram *sums);
 /* A reading as a native histogram in seconds with the classic bounds, in the snapshot's arena. */
 const struct histogram *histograms_make(const struct histograms *histograms,
 					struct snapshot *snapshot,

@@ -117,19 +117,29 @@ static void open_probe(struct probes *probes, struct opened *opened)
 		opened->reason = reason ? reason : strerror(-err);
 }
 
+/* A probe opens as full. */
+static void set_wanted(struct probes *probes, unsigned i, const struct options *options)
+{
+	const struct opened *opened = &probes->opened[i];
+	const struct load *load = &probes->overhead->loads[i];
+	enum probe_mode wanted =
+		opened->probe->wanted ? opened->probe->wanted(options) : PROBE_FULL;
+	enum probe_mode mode = load->state == opened->state ? load->wanted : PROBE_FULL;
+
+	if (opened->state && wanted != mode && opened->probe->set_mode &&
+	    opened->probe->set_mode(opened->state, wanted) < 0)
+		wanted = mode;
+	overhead_set(probes->overhead, i, opened->probe, opened->state, wanted);
+}
+
 static void set_overhead(struct probes *probes, const struct options *options)
 {
 	if (!probes->overhead)
 		return;
 	probes->overhead->budget = (double)options->probe_budget_percent / 100;
-	for (unsigned i = 0; i < n_sources; i++) {
-		const struct opened *opened = &probes->opened[i];
-
-		if (opened->probe)
-			overhead_set(probes->overhead, i, opened->probe, opened->state,
-				     opened->probe->wanted ? opened->probe->wanted(options)
-							   : PROBE_FULL);
-	}
+	for (unsigned i = 0; i < n_sources; i++)
+		if (probes->opened[i].probe)
+			set_wanted(probes, i, options);
 }
 
 void probes_apply(struct probes *probes, const struct options *options,

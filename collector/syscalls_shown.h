@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which system calls of a workload have series of their own, and which are summed up as "other": ten with
+ * the most calls and ten with the most time, filled up to twenty, at each look. Whatever was shown once
+ * stays, up to SHOWN_MAX, and begins with what it did since: what was told as "other" remains there.
+ * So no counter ever falls and their sum is all calls. Owned by source_syscalls.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/wire_syscalls.h"
+
+struct slots;
+
+enum { SHOWN_MAX = 40 };
+
+struct call_sums {
+	uint64_t calls, ns;
+	bool timed; /* some of the calls: `ns` means something */
+};
+
+struct shown_call {
+	uint16_t key;
+	struct call_sums before; /* told as "other" */
+};
+
+/* Of one workload. */
+struct shown {
+	unsigned n;
+	struct shown_call calls[SHOWN_MAX];
+};
+
+struct shown_calls;
+
+struct shown_calls *shown_calls_new(void);
+/* Accepts NULL. */
+void shown_calls_free(struct shown_calls *all);
+/* What is shown of this workload (its cgroup id), given all it did ever; `sums` by key. */
+const struct shown *shown_calls_update(struct shown_calls *all, uint64_t id,
+				       const struct call_sums sums[WIRE_CALL_WAITS]);
+/* Forgets workloads that are gone. */
+void shown_calls_prune(struct shown_calls *all, const struct slots *slots);
