@@ -60,6 +60,7 @@ static struct group *group_new(struct hierarchy *hierarchy, struct group *parent
 	struct group *group = xcalloc(1, sizeof(*group));
 
 	group->id = id;
+	group->changed = true;
 	group->parent = parent;
 	group->name = xstrdup(name);
 	group->dirfd = -1;
@@ -179,7 +180,7 @@ static void append(struct hierarchy *hierarchy, struct group *group)
 	hierarchy->groups[hierarchy->n_groups++] = group;
 }
 
-/* Brings one group's children up to date and queues them. */
+/* Brings one group's children up to date. */
 static void visit(struct hierarchy *hierarchy, struct group *group)
 {
 	bool own = false;
@@ -199,8 +200,6 @@ static void visit(struct hierarchy *hierarchy, struct group *group)
 			child->seen = hierarchy->walks;
 	}
 	forget_unseen(hierarchy, group, hierarchy->walks);
-	for (struct group *child = group->first_child; child; child = child->next_sibling)
-		append(hierarchy, child);
 }
 
 static void look_at_controllers(struct hierarchy *hierarchy, struct group *group, uint64_t now)
@@ -230,7 +229,14 @@ static void retry_absent(struct group *group, uint64_t now)
 	group->absent_since_ns = now - group->id * 1000003 % (retry_absent_ns / 2);
 }
 
-int hierarchy_walk(struct hierarchy *hierarchy)
+/* What nobody told of stays as it is. */
+static void pass_by(const struct hierarchy *hierarchy, struct group *group)
+{
+	for (struct group *child = group->first_child; child; child = child->next_sibling)
+		child->seen = hierarchy->walks;
+}
+
+static int walk(struct hierarchy *hierarchy, bool all)
 {
 	uint64_t now = clock_monotonic_ns();
 	struct stat st;
@@ -241,17 +247,36 @@ int hierarchy_walk(struct hierarchy *hierarchy)
 		return -ENODEV;
 	hierarchy->walks++;
 	hierarchy->n_groups = 0;
-	hierarchy->groups_dropped = 0;
+	if (all)
+		hierarchy->groups_dropped = 0;
 	append(hierarchy, hierarchy->root);
 	for (size_t i = 0; i < hierarchy->n_groups; i++) {
 		struct group *group = hierarchy->groups[i];
 
-		retry_absent(group, now);
-		visit(hierarchy, group);
-		look_at_controllers(hierarchy, group, now);
+		if (all)
+			retry_absent(group, now);
+		if (all || group->changed)
+			visit(hierarchy, group);
+		else
+			pass_by(hierarchy, group);
+		group->changed = false;
+		for (struct group *child = group->first_child; child; child = child->next_sibling)
+			append(hierarchy, child);
+		if (all)
+			look_at_controllers(hierarchy, group, now);
 	}
 	update_fd_budget(hierarchy);
 	return 0;
+}
+
+int hierarchy_walk(struct hierarchy *hierarchy)
+{
+	return walk(hierarchy, true);
+}
+
+int hierarchy_look(struct hierarchy *hierarchy)
+{
+	return walk(hierarchy, false);
 }
 
 struct group *hierarchy_find(const struct hierarchy *hierarchy, uint64_t id)

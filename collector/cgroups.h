@@ -37,6 +37,7 @@ struct group {
 	char *controllers; /* its cgroup.subtree_control when last looked at; or NULL */
 	uint64_t controllers_ns;
 	uint64_t seen;		   /* number of the walk that last saw it */
+	bool changed;		   /* to be listed by the next look, as it was told of or is new */
 	struct identity *identity; /* what containers.c made of it; NULL before it looked */
 	bool inside;		   /* below a container */
 	struct group *delegate;	   /* the group inside that carries its limits; NULL: itself */
@@ -76,6 +77,8 @@ int hierarchy_open(const struct options *options, struct hierarchy **ret_hierarc
 void hierarchy_close(struct hierarchy *hierarchy);
 /* Lists all groups anew: new ones are opened, vanished ones freed. 0 or -errno (the root is gone). */
 int hierarchy_walk(struct hierarchy *hierarchy);
+/* The same, but only those groups are listed whose `changed` is set, and what is new below them. */
+int hierarchy_look(struct hierarchy *hierarchy);
 /* The number of a file's name, registering it at the first call. Names are static strings. */
 unsigned hierarchy_file(struct hierarchy *hierarchy, const char *name);
 /*

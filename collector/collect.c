@@ -345,9 +345,9 @@ static void collect_source(struct collector *collector, struct collection *colle
 	record(collector, collection, i, err, families);
 }
 
-static void walk(struct collector *collector)
+static void walk(struct collector *collector, bool all)
 {
-	int err = hierarchy_walk(collector->hierarchy);
+	int err = all ? hierarchy_walk(collector->hierarchy) : hierarchy_look(collector->hierarchy);
 
 	if (err && !collector->walk_failed)
 		log_error("cannot list cgroups, continuing", "path",
@@ -377,7 +377,7 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 		snapshot->v1_controllers =
 			arena_strdup(&snapshot->arena, collector->hierarchy->v1_controllers);
 	snapshot->sources_read = request->sources & collector->options->sources_enabled;
-	walk(collector);
+	walk(collector, true);
 	containers_discover(collector->containers, collector->hierarchy, snapshot,
 			    collector->counters);
 	probes_update(collector->probes, collector->hierarchy);
@@ -480,18 +480,21 @@ static bool is_on(const struct collector *collector, const struct source *source
 
 uint64_t collector_follow(struct collector *collector, bool always)
 {
-	bool changed = news_take(collector->news, NULL, NULL);
+	struct hierarchy *hierarchy = collector->hierarchy;
+	enum watch_news news = news_take(collector->news, hierarchy, NULL, NULL);
+	bool first = hierarchy->walks == 0;
 
 	if (!is_on(collector, &source_lifecycle) ||
-	    (!changed && !always && !lifecycle_killed(collector->lifecycle, collector->hierarchy)))
+	    (news == WATCH_NONE && !always && !lifecycle_killed(collector->lifecycle, hierarchy)))
 		return 0;
 	struct snapshot *snapshot = snapshot_new();
-	walk(collector);
+	walk(collector, first || news == WATCH_LOST);
 	containers_discover(collector->containers, collector->hierarchy, snapshot,
 			    collector->counters);
-	news_update(collector->news, collector->hierarchy);
+	bool fresh = news_update(collector->news, hierarchy);
 	lifecycle_pass(collector->lifecycle, collector->options,
 		       containers_context(collector->containers), collector->hierarchy, NULL);
 	snapshot_unref(snapshot);
-	return survivors_wait(lifecycle_survivors(collector->lifecycle)) ? FOLLOW_AGAIN_MS : 0;
+	bool again = fresh || survivors_wait(lifecycle_survivors(collector->lifecycle));
+	return again ? FOLLOW_AGAIN_MS : 0;
 }

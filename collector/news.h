@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "collector/probes/ring.h"
+#include "collector/watch.h"
 
 struct hierarchy;
 struct news;
@@ -20,7 +21,11 @@ void news_free(struct news *news);
 int news_fd(const struct news *news);
 /* Listens to the ring, or to inotify when `ring` is NULL. */
 void news_listen(struct news *news, struct ring *ring);
-/* Takes all that has been told, and calls `visit` for what the ring told: whether cgroups may have changed. */
-bool news_take(struct news *news, ring_visit *visit, void *context);
-/* After a walk: watches what it has found, where that is needed. */
-void news_update(struct news *news, const struct hierarchy *hierarchy);
+/*
+ * Takes all that has been told, and calls `visit` for what the ring told: whether cgroups may have
+ * changed. Those in which others came or went are marked as `changed`.
+ */
+enum watch_news news_take(struct news *news, const struct hierarchy *hierarchy, ring_visit *visit,
+			  void *context);
+/* After a walk: watches what it has found, where that is needed. Whether it is to be looked at again. */
+bool news_update(struct news *news, const struct hierarchy *hierarchy);

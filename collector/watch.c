@@ -16,12 +16,12 @@ struct watched {
 	uint64_t id;	    /* of the cgroup */
 	int folder, events; /* inotify's numbers; -1: none */
 	uint64_t seen;
-	UT_hash_handle hh;
+	UT_hash_handle hh, by_folder;
 };
 
 struct watch {
 	int fd;
-	struct watched *by_id;
+	struct watched *by_id, *by_folder;
 	uint64_t updates;
 };
 
@@ -43,6 +43,7 @@ void watch_free(struct watch *watch)
 
 	if (!watch)
 		return;
+	HASH_CLEAR(by_folder, watch->by_folder);
 	HASH_ITER(hh, watch->by_id, watched, next) {
 		HASH_DEL(watch->by_id, watched);
 		free(watched);
@@ -56,10 +57,27 @@ int watch_fd(const struct watch *watch)
 	return watch->fd;
 }
 
-bool watch_drain(struct watch *watch)
+static enum watch_news take_event(const struct watch *watch, const struct hierarchy *hierarchy,
+				  const struct inotify_event *event)
+{
+	struct watched *watched;
+
+	if (event->mask & IN_Q_OVERFLOW)
+		return WATCH_LOST;
+	if (!(event->mask & (IN_CREATE | IN_DELETE)))
+		return WATCH_NONE;
+	HASH_FIND(by_folder, watch->by_folder, &event->wd, sizeof(event->wd), watched);
+	struct group *group = watched ? hierarchy_find(hierarchy, watched->id) : NULL;
+	if (!group) /* it has gone since */
+		return WATCH_SOME;
+	group->changed = true;
+	return WATCH_SOME;
+}
+
+enum watch_news watch_drain(struct watch *watch, const struct hierarchy *hierarchy)
 {
 	_Alignas(struct inotify_event) char buffer[16384];
-	bool changed = false;
+	enum watch_news news = WATCH_NONE;
 	ssize_t n;
 
 	while ((n = read(watch->fd, buffer, sizeof(buffer))) > 0) {
@@ -67,10 +85,11 @@ bool watch_drain(struct watch *watch)
 			const struct inotify_event *event = (const void *)(buffer + i);
 
 			i += (ssize_t)(sizeof(*event) + event->len);
-			changed |= (event->mask & (IN_CREATE | IN_DELETE | IN_Q_OVERFLOW)) != 0;
+			enum watch_news told = take_event(watch, hierarchy, event);
+			news = told > news ? told : news;
 		}
 	}
-	return changed;
+	return news;
 }
 
 /* What containers and services are put into; services and scopes mostly have no group below. */
@@ -92,14 +111,16 @@ static int add(const struct watch *watch, const struct hierarchy *hierarchy,
 	return inotify_add_watch(watch->fd, path, mask); /* one that fails is done without */
 }
 
-static void meet(struct watch *watch, const struct hierarchy *hierarchy, const struct group *group)
+/* Whether it is watched only now. */
+static bool meet(struct watch *watch, const struct hierarchy *hierarchy, struct group *group)
 {
 	struct watched *watched;
+	bool fresh = false;
 
 	HASH_FIND(hh, watch->by_id, &group->id, sizeof(group->id), watched);
 	if (!watched) {
 		if (HASH_COUNT(watch->by_id) >= WATCHED_GROUPS_MAX)
-			return;
+			return false;
 		watched = xcalloc(1, sizeof(*watched));
 		watched->id = group->id;
 		watched->folder = add(watch, hierarchy, group, "",
@@ -108,27 +129,39 @@ static void meet(struct watch *watch, const struct hierarchy *hierarchy, const s
 							  IN_MODIFY)
 						    : -1;
 		HASH_ADD(hh, watch->by_id, id, sizeof(watched->id), watched);
+		if (watched->folder >= 0)
+			HASH_ADD(by_folder, watch->by_folder, folder, sizeof(watched->folder),
+				 watched);
+		group->changed = fresh = true;
 	}
 	watched->seen = watch->updates;
+	return fresh;
 }
 
-void watch_update(struct watch *watch, const struct hierarchy *hierarchy)
+static void forget(struct watch *watch, struct watched *watched)
+{
+	/* A mark keeps the inode of a file in memory, also when its cgroup is gone. */
+	if (watched->folder >= 0) {
+		(void)inotify_rm_watch(watch->fd, watched->folder);
+		HASH_DELETE(by_folder, watch->by_folder, watched);
+	}
+	if (watched->events >= 0)
+		(void)inotify_rm_watch(watch->fd, watched->events);
+	HASH_DEL(watch->by_id, watched);
+	free(watched);
+}
+
+bool watch_update(struct watch *watch, const struct hierarchy *hierarchy)
 {
 	struct watched *watched, *next;
+	bool fresh = false;
 
 	watch->updates++;
 	for_each_group(group, hierarchy)
 		if (is_worth_it(group))
-			meet(watch, hierarchy, group);
-	HASH_ITER(hh, watch->by_id, watched, next) {
-		if (watched->seen == watch->updates)
-			continue;
-		/* A mark keeps the inode of a file in memory, also when its cgroup is gone. */
-		if (watched->folder >= 0)
-			(void)inotify_rm_watch(watch->fd, watched->folder);
-		if (watched->events >= 0)
-			(void)inotify_rm_watch(watch->fd, watched->events);
-		HASH_DEL(watch->by_id, watched);
-		free(watched);
-	}
+			fresh |= meet(watch, hierarchy, group);
+	HASH_ITER(hh, watch->by_id, watched, next)
+		if (watched->seen != watch->updates)
+			forget(watch, watched);
+	return fresh;
 }
