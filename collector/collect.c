@@ -487,14 +487,15 @@ uint64_t collector_follow(struct collector *collector, bool always)
 	if (!is_on(collector, &source_lifecycle) ||
 	    (news == WATCH_NONE && !always && !lifecycle_killed(collector->lifecycle, hierarchy)))
 		return 0;
-	struct snapshot *snapshot = snapshot_new();
 	walk(collector, first || news == WATCH_LOST);
-	containers_discover(collector->containers, collector->hierarchy, snapshot,
-			    collector->counters);
+	containers_identify(collector->containers, hierarchy, collector->counters);
 	bool fresh = news_update(collector->news, hierarchy);
 	lifecycle_pass(collector->lifecycle, collector->options,
-		       containers_context(collector->containers), collector->hierarchy, NULL);
-	snapshot_unref(snapshot);
+		       containers_context(collector->containers), hierarchy, NULL);
 	bool again = fresh || survivors_wait(lifecycle_survivors(collector->lifecycle));
-	return again ? FOLLOW_AGAIN_MS : 0;
+	uint64_t wait_ms = containers_wait_ms(collector->containers);
+
+	if (again && (!wait_ms || wait_ms > FOLLOW_AGAIN_MS))
+		wait_ms = FOLLOW_AGAIN_MS;
+	return wait_ms;
 }

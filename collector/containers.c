@@ -18,7 +18,13 @@ struct containers {
 	struct runtime_context context;
 	struct filter *id, *name, *kind;
 	struct filter *labels; /* NULL: none is exported */
+	bool waiting;	       /* the last pass had no time for all look-ups */
+	uint64_t wait_ms;      /* when another may know more; 0: nothing is waited for */
 };
+
+/* Time for look-ups in one pass: a scrape of a host full of new containers shall not wait for them. */
+static const uint64_t look_ups_ns = UINT64_C(100) * 1000 * 1000;
+enum { PUT_OFF_MS = 10 };
 
 int containers_new(const struct options *options, struct containers **ret_containers,
 		   char **ret_error)
@@ -130,21 +136,38 @@ static void filter_anew(const struct containers *containers, struct identity *id
 }
 
 /* Children stand behind their parents in the list, but tell them their names: so this runs first. */
-static void identify(struct containers *containers, struct hierarchy *hierarchy,
-		     struct self_counters *counters)
+void containers_identify(struct containers *containers, struct hierarchy *hierarchy,
+			 struct self_counters *counters)
 {
 	const struct options *options = containers->options;
 	uint64_t now = clock_monotonic_ns();
+	struct look_ups look_ups = {
+		.options = options,
+		.context = &containers->context,
+		.counters = counters,
+		.now_ns = now,
+		.until_ns = now + look_ups_ns,
+		.waiting = containers->waiting,
+	};
 
 	for_each_group(group, hierarchy) {
 		if (!group->identity)
 			group->identity = identity_new(options, group, counters);
 		if (!group->parent || !group_is_last(group->parent))
-			identity_update(options, &containers->context, group, now, counters);
+			identity_update(&look_ups, group);
 		group->inside = is_inside(group);
 		find_delegate(group);
 		group->is_delegate = group->parent && group->parent->delegate == group;
+		if (group->identity->fresh)
+			filter_anew(containers, group->identity);
 	}
+	containers->waiting = look_ups.put_off > 0;
+	containers->wait_ms = containers->waiting ? PUT_OFF_MS : look_ups.again_ms;
+}
+
+uint64_t containers_wait_ms(const struct containers *containers)
+{
+	return containers->wait_ms;
 }
 
 void containers_discover(struct containers *containers, struct hierarchy *hierarchy,
@@ -153,13 +176,11 @@ void containers_discover(struct containers *containers, struct hierarchy *hierar
 	const struct options *options = containers->options;
 	uint64_t sampled = 0;
 
-	identify(containers, hierarchy, counters);
+	containers_identify(containers, hierarchy, counters);
 	snapshot->workloads =
 		arena_alloc(&snapshot->arena, hierarchy->n_groups * sizeof(*snapshot->workloads));
 	for_each_group(group, hierarchy) {
 		group->entry = group->workload = NULL;
-		if (group->identity->fresh)
-			filter_anew(containers, group->identity);
 		if (group->identity->excluded)
 			continue;
 		bool wanted = !group->inside || options->cgroups_inside_containers;

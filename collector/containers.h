@@ -22,6 +22,14 @@ const struct runtime_context *containers_context(const struct containers *contai
 void containers_free(struct containers *containers);
 /* Whether what is below a discovered group is a part of it: containers, machines and VMs. */
 bool group_is_last(const struct group *group);
+/* Looks at every group of the hierarchy and sets group->identity and ->inside: what a look needs. */
+void containers_identify(struct containers *containers, struct hierarchy *hierarchy,
+			 struct self_counters *counters);
+/*
+ * The milliseconds after which another pass may know more: look-ups had to be put off, or a young group
+ * is one that no runtime knows yet. 0: nothing is waited for.
+ */
+uint64_t containers_wait_ms(const struct containers *containers);
 /*
  * Looks at every group of the hierarchy, sets group->identity, ->inside, ->entry and ->workload, and fills
  * snapshot->workloads: parents before children. Workloads over --cgroups.max, and labels that had to

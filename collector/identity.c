@@ -5,6 +5,7 @@
 
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/collect.h"
 #include "collector/filter.h"
 #include "collector/leaf.h"
@@ -20,7 +21,7 @@
  */
 static const uint64_t second_ns = UINT64_C(1000) * 1000 * 1000;
 enum { LABELS_MAX = 64 }; /* of one container, exported */
-enum { YOUNG_S = 10, LONGEST_PAUSE_S = 64, CHECK_EVERY_S = 10, LISTS_KEEP_S = 1 };
+enum { AGAIN_MS = 10, YOUNG_S = 10, LONGEST_PAUSE_S = 64, CHECK_EVERY_S = 10, LISTS_KEEP_S = 1 };
 
 static char *clean_label(const struct options *options, const char *bytes,
 			 struct self_counters *counters)
@@ -171,13 +172,46 @@ static void take_over(const struct options *options, const struct runtime_contex
 	tell_pod(group->parent, identity);
 }
 
-void identity_update(const struct options *options, const struct runtime_context *context,
-		     struct group *group, uint64_t now_ns, struct self_counters *counters)
+/* Whether there is time for another one. */
+static bool may_look(struct look_ups *look_ups, struct identity *identity)
 {
+	bool again = identity->first_look_ns && !identity->put_off;
+
+	if (look_ups->waiting && again)
+		return false;
+	if (look_ups->made && clock_monotonic_ns() >= look_ups->until_ns) {
+		look_ups->put_off++;
+		look_ups->counters->metadata_put_off++;
+		identity->put_off = true;
+		return false;
+	}
+	look_ups->made++;
+	identity->put_off = false;
+	return true;
+}
+
+/* Soon for the youngest, for what they are called is written within moments; then ever more rarely. */
+static void ask_again(struct look_ups *look_ups, const struct identity *identity)
+{
+	uint64_t age_ms = (look_ups->now_ns - identity->first_look_ns) / 1000000;
+	uint64_t ms = age_ms / 2 > AGAIN_MS ? age_ms / 2 : AGAIN_MS;
+
+	if (identity->kind == KIND_SLICE || identity->kind == KIND_POD || identity->known)
+		return;
+	if (!look_ups->again_ms || ms < look_ups->again_ms)
+		look_ups->again_ms = ms;
+}
+
+void identity_update(struct look_ups *look_ups, struct group *group)
+{
+	const struct runtime_context *context = look_ups->context;
+	struct self_counters *counters = look_ups->counters;
 	struct identity *identity = group->identity;
+	uint64_t now_ns = look_ups->now_ns;
 	struct facts facts;
 
-	if (now_ns < identity->next_look_ns || context->root_fd < 0)
+	if (now_ns < identity->next_look_ns || context->root_fd < 0 ||
+	    !may_look(look_ups, identity))
 		return;
 	if (!identity->first_look_ns)
 		identity->first_look_ns = now_ns;
@@ -188,11 +222,13 @@ void identity_update(const struct options *options, const struct runtime_context
 		return;
 	int err = runtimes_look_up(context, group, &facts);
 	if (!err) {
-		take_over(options, context, group, &facts, counters);
+		take_over(look_ups->options, context, group, &facts, counters);
 		return;
 	}
-	if (young && err == -ENOENT)
+	if (young && err == -ENOENT) {
+		ask_again(look_ups, identity);
 		return;
+	}
 	counters->metadata_errors += err != -ENOENT;
 	counters->metadata_denied |= is_denied(err);
 	uint64_t pause_s = UINT64_C(1) << (identity->looks < 6 ? identity->looks : 6);

@@ -28,6 +28,7 @@ struct identity {
 	struct facts facts;
 	struct fact_label *labels; /* those of the facts that --containers.labels admits; cleaned */
 	size_t n_labels;
+	bool put_off; /* it was time, but there was none left */
 	uint64_t first_look_ns;
 	uint64_t next_look_ns; /* CLOCK_MONOTONIC; when the runtimes are asked again */
 	uint64_t
@@ -35,15 +36,27 @@ struct identity {
 	unsigned looks;	       /* in vain, so far */
 };
 
+/* The look-ups of one pass over all groups. Times are CLOCK_MONOTONIC. */
+struct look_ups {
+	const struct options *options;
+	const struct runtime_context *context;
+	struct self_counters *counters;
+	uint64_t now_ns, until_ns; /* one is made in any case */
+	bool waiting;		   /* some were put off in the pass before */
+	uint64_t made, put_off;
+	uint64_t
+		again_ms; /* when a young group that nobody knows is to be asked for again; 0: none */
+};
+
 /* From the path alone. */
 struct identity *identity_new(const struct options *options, const struct group *group,
 			      struct self_counters *counters);
 /*
  * Asks the runtimes when it is time: always for a young group, then with growing pauses until one
- * knows it, then when the file that told it has changed. `now_ns` is CLOCK_MONOTONIC.
+ * knows it, then when the file that told it has changed. What there is no time for is put off to the
+ * next pass, in which nobody else is asked twice before that.
  */
-void identity_update(const struct options *options, const struct runtime_context *context,
-		     struct group *group, uint64_t now_ns, struct self_counters *counters);
+void identity_update(struct look_ups *look_ups, struct group *group);
 /* Whether the group is a pause or infra container, which is told with its pod. */
 bool identity_is_sandbox(const struct identity *identity);
 /* Accepts NULL. */

@@ -15,7 +15,7 @@
 struct lifecycle {
 	struct survivors *survivors;
 	struct events *events;
-	uint64_t kills_below_root; /* summed over the groups right below it, in the last pass */
+	uint64_t kills_below_root; /* of the groups right below it, in the last pass: a digest */
 };
 
 /* Of one pass; arrays go by workload->index. */
@@ -25,6 +25,7 @@ struct reading {
 	const struct snapshot *snapshot;
 	unsigned events_file, local_file;
 	uint64_t *kills; /* plus 1; 0: the snapshot does not have it */
+	bool quiet;	 /* no process was killed since the last pass */
 };
 
 struct lifecycle *lifecycle_new(void)
@@ -150,23 +151,24 @@ static bool is_whole(const struct group *group, bool helper)
 	return !group->first_child && kind != KIND_HOST && kind != KIND_SLICE && kind != KIND_POD;
 }
 
-static uint64_t sum_below_root(struct hierarchy *hierarchy)
+/* A number that is another one when a group there, or its kills, are others. */
+static uint64_t digest_below_root(struct hierarchy *hierarchy)
 {
 	const struct reading reading = {
 		.hierarchy = hierarchy,
 		.events_file = hierarchy_file(hierarchy, "memory.events"),
 	};
-	uint64_t sum = 0, kills;
+	uint64_t digest = 0, kills;
 
 	for (struct group *group = hierarchy->root->first_child; group; group = group->next_sibling)
 		if (read_kills(&reading, group, reading.events_file, &kills))
-			sum += kills;
-	return sum;
+			digest += (kills + 1) * (group->id * 2 + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	return digest;
 }
 
 bool lifecycle_killed(struct lifecycle *lifecycle, struct hierarchy *hierarchy)
 {
-	return sum_below_root(hierarchy) != lifecycle->kills_below_root;
+	return digest_below_root(hierarchy) != lifecycle->kills_below_root;
 }
 
 static void see(struct lifecycle *lifecycle, const struct reading *reading, struct group *group)
@@ -191,6 +193,10 @@ static void see(struct lifecycle *lifecycle, const struct reading *reading, stru
 		.file = identity->known ? identity->facts.file : NULL,
 	};
 
+	if (reading->quiet && survivors_recall(lifecycle->survivors, &sighting)) {
+		survivors_see(lifecycle->survivors, &sighting);
+		return;
+	}
 	sighting.has_kills = kills_of(reading, group, &sighting.kills);
 	if (!sighting.whole && sighting.has_kills && group->parent)
 		sighting.has_own = read_kills(reading, group, reading->local_file, &sighting.own);
@@ -266,17 +272,19 @@ void lifecycle_pass(struct lifecycle *lifecycle, const struct options *options,
 		.look_up = look_up,
 		.context = (void *)context,
 	};
+	/* Before the rest is read: what comes in between is seen as a change. */
+	uint64_t digest = digest_below_root(hierarchy);
 	const struct reading reading = {
 		.hierarchy = hierarchy,
 		.options = options,
+		.quiet = !snapshot && digest == lifecycle->kills_below_root,
 		.snapshot = snapshot,
 		.events_file = hierarchy_file(hierarchy, "memory.events"),
 		.local_file = hierarchy_file(hierarchy, "memory.events.local"),
 		.kills = known_kills(snapshot),
 	};
 
-	/* Before the rest is read: what comes in between is seen as a change. */
-	lifecycle->kills_below_root = sum_below_root(hierarchy);
+	lifecycle->kills_below_root = digest;
 	survivors_begin(lifecycle->survivors, &pass);
 	for_each_group(group, hierarchy) {
 		bool helper = group->parent && !group->parent->inside &&

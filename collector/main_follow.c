@@ -12,9 +12,10 @@
 /*
  * News are looked at this much later, together with what comes in between: runtimes make several
  * groups for one container. However fast they come, looking takes a fifth of one processor at most; its
- * time counts and not the clock's, or a busy machine would see less.
+ * time counts and not the clock's, or a busy machine would see less. A virtual machine that has to wait
+ * for its processors takes that for time of ours: so there is a longest pause.
  */
-enum { GATHER_US = 5000, IDLE_FOR = 4 };
+enum { GATHER_US = 5000, IDLE_FOR = 4, IDLE_MAX_US = 250000 };
 
 struct follower {
 	sd_event_source *news, *timer;
@@ -25,7 +26,8 @@ struct follower {
 
 static int arm(struct follower *follower, uint64_t us)
 {
-	uint64_t least = follower->took_us * IDLE_FOR;
+	uint64_t idle = follower->took_us * IDLE_FOR;
+	uint64_t least = idle < IDLE_MAX_US ? idle : IDLE_MAX_US;
 	int r = sd_event_source_set_time_relative(follower->timer, us > least ? us : least);
 
 	return r < 0 ? r : sd_event_source_set_enabled(follower->timer, SD_EVENT_ONESHOT);

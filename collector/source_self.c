@@ -18,6 +18,7 @@ enum {
 	GROUPS_DROPPED,
 	LABELS_SHORTENED,
 	METADATA_ERRORS,
+	METADATA_PUT_OFF,
 	CONTAINER_LABELS_DROPPED,
 	WALK_ERRORS,
 	OPEN_FDS,
@@ -95,6 +96,13 @@ static const struct metric metrics[] = {
 		.name = "tallyman_metadata_errors_total",
 		.help = "Files of container runtimes that could not be read or understood; the "
 			"workload is then called by its path alone.",
+		.type = METRIC_COUNTER,
+		.scope = SCOPE_HOST,
+	},
+	[METADATA_PUT_OFF] = {
+		.name = "tallyman_metadata_lookups_put_off_total",
+		.help = "Look-ups of containers' names and images for which a pass had no time left (100 "
+			"ms): made in the next one, soon after.",
 		.type = METRIC_COUNTER,
 		.scope = SCOPE_HOST,
 	},
@@ -224,6 +232,7 @@ static int self_collect(void *state, struct collection *collection, struct famil
 	add(s, &families[GROUPS_DROPPED], NULL, h->groups_dropped);
 	add(s, &families[LABELS_SHORTENED], NULL, counters->labels_shortened);
 	add(s, &families[METADATA_ERRORS], NULL, counters->metadata_errors);
+	add(s, &families[METADATA_PUT_OFF], NULL, counters->metadata_put_off);
 	add(s, &families[CONTAINER_LABELS_DROPPED], NULL, counters->container_labels_dropped);
 	add(s, &families[WALK_ERRORS], NULL, h->walk_errors);
 	add(s, &families[OPEN_FDS], "directory", h->open_dirs);

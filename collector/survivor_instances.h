@@ -22,6 +22,7 @@ struct instance {
 	uint64_t first_ms, seen, read; /* `seen` and `read` are numbers of passes */
 	uint64_t gone_ms, asked_ms, event;
 	bool starting; /* has got its key in this pass */
+	bool started;  /* its start was told, or is none to be told */
 	bool gone, suspect, ended_known, oom_killed;
 	struct survivor_key key; /* as last seen; strings are owned */
 	char *path, *image, *container_id, *file;

@@ -131,6 +131,7 @@ void instance_start(struct survivors *s, struct instance *instance)
 	instance->starting = false;
 	if (!instance->restarts)
 		return;
+	instance->started = true;
 	if (entry->ended) {
 		entry->ended--;
 		count_restart(s, instance);
@@ -184,6 +185,8 @@ static void take_key(struct survivors *s, struct instance *instance,
 		keys_leave(&s->keys, instance->entry, s->pass.now_ms);
 		keys_release(&s->keys, instance->entry);
 		instance_enter(s, instance);
+		/* Only now it is known that this is a container: runc's state was not there before. */
+		instance->starting = !instance->started;
 	} else {
 		instance->entry->excluded = sighting->excluded;
 	}
@@ -259,6 +262,22 @@ void survivors_begin(struct survivors *survivors, const struct pass *pass)
 {
 	survivors->pass = *pass;
 	survivors->passes++;
+}
+
+bool survivors_recall(const struct survivors *survivors, struct sighting *sighting)
+{
+	const struct instance *instance = instance_find(survivors, sighting->id);
+
+	bool enough = instance && (!instance->parent || (sighting->whole && instance->whole) ||
+				   instance->has_own);
+
+	if (!enough || !instance->has_kills)
+		return false;
+	sighting->has_kills = true;
+	sighting->kills = instance->kills;
+	sighting->has_own = instance->has_own;
+	sighting->own = instance->own;
+	return true;
 }
 
 void survivors_see(struct survivors *survivors, const struct sighting *sighting)

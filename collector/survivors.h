@@ -67,6 +67,8 @@ struct survivor {
 struct survivors *survivors_new(struct events *events);
 void survivors_free(struct survivors *survivors);
 void survivors_begin(struct survivors *survivors, const struct pass *pass);
+/* Puts the numbers of kills into a sighting that were told of its cgroup last; false if none were. */
+bool survivors_recall(const struct survivors *survivors, struct sighting *sighting);
 void survivors_see(struct survivors *survivors, const struct sighting *sighting);
 /* Remembers what a living cgroup has used; for the event of its end. */
 void survivors_note(struct survivors *survivors, uint64_t id, const struct totals *totals);

@@ -7,10 +7,11 @@
 #include "collector/survivor_instances.h"
 
 /*
- * How a run has ended is asked for this long, ten times a second at most; a kill that cannot be told yet (the cgroup
- * vanished while it was read; the runtime writes late) waits this long.
+ * How a run has ended is asked for this long, ten times a second at first, then ever more rarely: its
+ * runtime may never tell. A kill that cannot be told yet (the cgroup vanished while it was read; the
+ * runtime writes late) waits this long.
  */
-enum { LINGER_MS = 10000, ASK_EVERY_MS = 90, BLAME_WITHIN_MS = 3000 };
+enum { LINGER_MS = 10000, ASK_EVERY_MS = 90, ASK_RARER = 4, BLAME_WITHIN_MS = 3000 };
 
 static void leave(struct survivors *s, struct instance *instance)
 {
@@ -54,11 +55,12 @@ static void enter_late(struct survivors *s, struct instance *instance, const cha
 /* Asks the runtime's files how the run has ended. */
 static void ask(struct survivors *s, struct instance *instance)
 {
-	uint64_t now = s->pass.now_ms;
+	uint64_t now = s->pass.now_ms, pause = (now - instance->gone_ms) / ASK_RARER;
 	struct last_state state = { 0 };
 
 	if (instance->ended_known || !s->pass.look_up || !*instance->container_id ||
-	    (instance->asked_ms && now - instance->asked_ms < ASK_EVERY_MS))
+	    (instance->asked_ms &&
+	     now - instance->asked_ms < (pause > ASK_EVERY_MS ? pause : ASK_EVERY_MS)))
 		return;
 	instance->asked_ms = now;
 	if (s->pass.look_up(s->pass.context, instance->runtime, instance->container_id,

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "collector/cgroups.h"
+#include "collector/clock.h"
 #include "collector/collect.h"
 #include "collector/containers.h"
 #include "collector/identity.h"
@@ -195,19 +196,50 @@ static void follows_late_and_changed_files(void **state)
 	/* Later only now and then. */
 	identity->first_look_ns = 1;
 	discover(w);
-	tree_write(w->tree, file, "{\"Name\":\"/renamed\",\"RestartCount\":3}");
+	tree_write(w->tree, file, "{\"Name\":\"/renamed\",\"RestartCount\":30}");
 	discover(w);
 	assert_string_equal(group_at(w, path)->workload->name, "started");
 	identity->next_look_ns = 0;
 	discover(w);
 	assert_string_equal(group_at(w, path)->workload->name, "renamed");
-	assert_int_equal(identity->facts.restarts, 3);
+	assert_int_equal(identity->facts.restarts, 30);
 	/* A file that breaks leaves what is known. */
 	tree_write(w->tree, file, "{\"Name\":");
 	group_at(w, path)->identity->next_look_ns = 0;
 	discover(w);
 	assert_string_equal(group_at(w, path)->workload->name, "renamed");
 	assert_int_equal(w->counters.metadata_errors, 1);
+}
+
+/* Without time one look-up is made in each pass, and nobody is asked twice while others wait. */
+static void puts_off_what_there_is_no_time_for(void **state)
+{
+	static const char *const paths[] = { "a.service", "b.service", "c.service" };
+	struct world *w = *state;
+	struct look_ups pass = { .options = &w->options, .counters = &w->counters, .until_ns = 1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		add_cgroup(w, paths[i]);
+	discover(w);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		group_at(w, paths[i])->identity->first_look_ns = 0;
+	pass.context = containers_context(w->containers);
+	for (size_t n = 0; n < ARRAY_SIZE(paths); n++) {
+		pass.now_ns = clock_monotonic_ns();
+		pass.waiting = pass.put_off > 0;
+		pass.made = pass.put_off = 0;
+		for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+			identity_update(&pass, group_at(w, paths[i]));
+		assert_int_equal(pass.made, 1);
+		assert_int_equal(pass.put_off, ARRAY_SIZE(paths) - 1 - n);
+		for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+			assert_int_equal(group_at(w, paths[i])->identity->first_look_ns != 0,
+					 i <= n);
+	}
+	assert_int_equal(w->counters.metadata_put_off, 2 + 1);
+	/* A young group that nobody knows is asked for again soon, and known ones are not. */
+	assert_in_range(pass.again_ms, 1, 10);
+	assert_in_range(containers_wait_ms(w->containers), 1, 10);
 }
 
 static void survives_hostile_files(void **state)
@@ -419,11 +451,17 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(knows_captured_containers),      TEST(folds_pause_containers),
-		TEST(follows_late_and_changed_files), TEST(survives_hostile_files),
-		TEST(cleans_hostile_values),	      TEST(opens_nothing_planted),
-		TEST(reads_rootless_stores),	      TEST(follows_states_of_one_cgroup),
-		TEST(follows_a_broken_list),	      TEST(parses_times),
+		TEST(knows_captured_containers),
+		TEST(folds_pause_containers),
+		TEST(follows_late_and_changed_files),
+		TEST(survives_hostile_files),
+		TEST(puts_off_what_there_is_no_time_for),
+		TEST(cleans_hostile_values),
+		TEST(opens_nothing_planted),
+		TEST(reads_rootless_stores),
+		TEST(follows_states_of_one_cgroup),
+		TEST(follows_a_broken_list),
+		TEST(parses_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,53 @@ static void counts_the_living(void **state)
 	assert_int_equal(count_events(w, EVENT_OOM_KILL), 1);
 }
 
+/* A pass in which nobody was killed need not read the numbers again; what it would need was never read. */
+static void recalls_what_it_was_told(void **state)
+{
+	struct world *w = *state;
+	struct sighting slice = { .id = SLICE }, whole = { .id = 10, .whole = true },
+			part = { .id = 10 }, fresh = { .id = 11, .whole = true };
+
+	PASS(w, 0, 0, C(10, "web", 0));
+	PASS(w, 15, 2, C(10, "web", 2));
+	assert_true(survivors_recall(w->survivors, &whole));
+	assert_int_equal(whole.kills, 2);
+	assert_true(survivors_recall(w->survivors, &slice));
+	assert_true(slice.has_own);
+	assert_int_equal(slice.kills, 2);
+	assert_int_equal(slice.own, 0);
+	assert_false(survivors_recall(w->survivors, &part));
+	assert_false(survivors_recall(w->survivors, &fresh));
+	struct sighting again = container(10, "web", 0);
+	assert_true(survivors_recall(w->survivors, &again));
+	PASS(w, 15, 2, again, );
+	PASS(w, 15, 3, C(10, "web", 3));
+	expect(w, "web", 3, 0);
+}
+
+/* A cgroup that turns out to be a container a pass later has a start, and so has its next run. */
+static void tells_of_a_start_when_it_is_known(void **state)
+{
+	struct world *w = *state;
+
+	PASS(w, 0, 0, );
+	for (uint64_t id = 10; id < 12; id++) {
+		struct sighting plain = container(id, "", 0);
+
+		plain.key.kind = KIND_OTHER;
+		plain.key.name = "/s/c";
+		plain.restarts = false;
+		PASS(w, 15, 0, plain, );
+		assert_int_equal(count_events(w, EVENT_STARTED), id == 10 ? 0 : 1);
+		PASS(w, 15, 0, C(id, "job", 0));
+		assert_int_equal(count_events(w, EVENT_STARTED), 1);
+		assert_int_equal(count_events(w, EVENT_RESTARTED), id - 10);
+		expect(w, "job", 0, id - 10);
+		PASS(w, 15, 0, );
+	}
+	assert_int_equal(count_events(w, EVENT_GONE), 2);
+}
+
 /* Killed and started anew between two passes: exactly one kill, exactly one restart. */
 static void finds_a_kill_in_the_parent(void **state)
 {
@@ -425,6 +472,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(starts_at_zero),
 		TEST(counts_the_living),
+		TEST(recalls_what_it_was_told),
+		TEST(tells_of_a_start_when_it_is_known),
 		TEST(finds_a_kill_in_the_parent),
 		TEST(counts_once_what_it_saw_before),
 		TEST(counts_runs_that_nobody_saw),

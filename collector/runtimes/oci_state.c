@@ -99,13 +99,16 @@ static void add_state(const struct runtime_context *context, const struct place 
 	    json_file_read(context->root_fd, file, TRUSTED, &json, NULL) != 0)
 		return;
 	cleanup_free char *created = json_string_at(json, "created", NULL);
+	char *cgroup = cgroup_of(json);
+	if (!cgroup) /* not yet; or it will never be found */
+		return;
 	state = xcalloc(1, sizeof(*state));
 	state->file = xstrdup(file);
 	state->id = xstrdup(id);
 	state->namespace = xstrdup(namespace);
 	state->manager = place->manager;
 	state->created_ms = time_parse_rfc3339(created);
-	state->cgroup = cgroup_of(json);
+	state->cgroup = cgroup;
 	state->seen = true;
 	HASH_ADD_KEYPTR(by_file, states->by_file, state->file, strlen(state->file), state);
 }
@@ -115,8 +118,6 @@ static void claim_cgroup(struct oci_states *states, struct oci_state *state)
 {
 	struct oci_state *other;
 
-	if (!state->cgroup)
-		return;
 	HASH_FIND(by_cgroup, states->by_cgroup, state->cgroup, strlen(state->cgroup), other);
 	if (other && other->created_ms >= state->created_ms)
 		return;

@@ -62,9 +62,9 @@ class Runtime(typing.NamedTuple):
     stats: str | None = None  # see test_runtimes.py
 
 
-def podman(title, name, **more):
+def podman(title, name, up=1, **more):
     return Runtime(title, f"podman inspect -f '{{{{.State.Pid}}}}' {name}", "container", "podman",
-                   {"name": name, "image": "localhost/demo/busybox:1.0"}, up=1, stats=f"podman {name}", **more)
+                   {"name": name, "image": "localhost/demo/busybox:1.0"}, up=up, stats=f"podman {name}", **more)
 
 
 def cri(title, namespace, pod, container, **more):
@@ -79,14 +79,21 @@ RUNTIMES = [
             stats="docker web"),
     Runtime("docker, host network", "docker inspect -f '{{.State.Pid}}' hostnet", "container", "docker",
             {"name": "hostnet", "image": "demo/busybox:1.0"}, stats="docker hostnet"),
+    Runtime("docker, cgroupfs", "docker inspect -f '{{.State.Pid}}' cgroupfs", "container", "docker",
+            {"name": "cgroupfs", "image": "demo/busybox:1.0"}, memory=64 * MIB, cpu=50000, pids=100,
+            stats="docker cgroupfs"),
     podman("podman", "pweb", memory=64 * MIB, cpu=50000, pids=100),
     podman("podman, network", "pnet", pids=2048),
     podman("podman pod", "api", pids=2048),
+    podman("podman, cgroupfs", "pcgroupfs", up=0, memory=64 * MIB, cpu=50000, pids=100),
     Runtime("podman, rootless", "as_dock podman inspect -f '{{.State.Pid}}' rootless", "container", "podman",
             {"name": "rootless", "image": "localhost/demo/busybox:1.0"}, up=1, pids=2048),
     cri("containerd CRI, burstable", "shop", "web-7d4b9c", "api", memory=64 * MIB, cpu=50000),
     cri("containerd CRI, guaranteed", "shop", "db-0", "postgres", memory=128 * MIB, cpu=100000),
     cri("containerd CRI, best effort", "jobs", "batch-x1", "worker"),
+    cri("CRI cgroupfs, burstable", "shop", "web-cgfs", "api", memory=64 * MIB, cpu=50000),
+    cri("CRI cgroupfs, guaranteed", "shop", "db-cgfs", "postgres", memory=128 * MIB, cpu=100000),
+    cri("CRI cgroupfs, best effort", "jobs", "batch-cgfs", "worker"),
     Runtime("containerd ctr", "task default plain1", "container", "containerd", {"name": "plain1"},
             stats="ctr plain1"),
     Runtime("containerd ctr, systemd", "task default plain2", "container", "containerd", {"name": "plain2"},
@@ -130,7 +137,7 @@ class Bed:
         self.machine = self.stack.enter_context(vm.restored(KERNEL, [(self.port, PORT)]))
         try:
             self.machine.push({"tallyman": support.binary(), "work.py": HERE / "work.py",
-                               "fault.py": HERE / "fault.py"}, "/tallyman")
+                               "fault.py": HERE / "fault.py", "storm.py": HERE / "storm.py"}, "/tallyman")
             self.guest(f"systemd-run --quiet --unit=tallyman /tallyman/tallyman "
                        f"--web.listen-address=0.0.0.0:{PORT} {self.flags}")
             support.wait_for(self.is_ready, "the exporter in the guest is ready", 60)

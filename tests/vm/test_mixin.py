@@ -19,7 +19,9 @@ from test_runtimes import between, net_dev, read_value
 
 RULES = beds.HERE / "kubernetes-mixin.yml"
 CONTAINERS = [("shop", "web-7d4b9c", "api"), ("shop", "web-7d4b9c", "proxy"), ("shop", "db-0", "postgres"),
-              ("jobs", "batch-x1", "worker")]
+              ("jobs", "batch-x1", "worker"),
+              # those of the cgroupfs driver
+              ("shop", "web-cgfs", "api"), ("shop", "db-cgfs", "postgres"), ("jobs", "batch-cgfs", "worker")]
 PODS = sorted({(namespace, pod) for namespace, pod, _ in CONTAINERS})
 RATE = "node_namespace_pod_container:container_cpu_usage_seconds_total:sum_rate5m"
 IRATE = "node_namespace_pod_container:container_cpu_usage_seconds_total:sum_irate"
@@ -96,10 +98,10 @@ def check_rate(bed, server, title, cgroups):
     """The worker's CPU time of the last minutes, by the rule and by its file."""
     with bed.check(title, "CPU rate equals cpu.stat"):
         key = ("shop", "web-7d4b9c", "api")
-        query = 'increase(container_cpu_usage_seconds_total{job="cadvisor",container="api"}[5m])'
+        query = 'increase(container_cpu_usage_seconds_total{job="cadvisor",pod="web-7d4b9c",container="api"}[5m])'
         grown = server.scalar(query)
         require(grown and grown > 0.5, f"the spinning container used {grown} s")
-        stored = server.scalar('container_cpu_usage_seconds_total{job="cadvisor",container="api"}')
+        stored = server.scalar('container_cpu_usage_seconds_total{job="cadvisor",pod="web-7d4b9c",container="api"}')
         now = read_value(bed.files(["cpu.stat"]), cgroups[key], "cpu.stat", "usage_usec") / 1e6
         require(stored <= now and now - stored < 30, f"stored {stored}, the file has {now}")
         require(by_container(server, RATE)[key] > 0, "no rate")

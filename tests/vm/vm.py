@@ -230,8 +230,8 @@ def prepare_locked(kernel):
     print(f"preparing a machine with kernel {kernel}", file=sys.stderr, flush=True)
     stamp.unlink(missing_ok=True)
     disk.unlink(missing_ok=True)
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", CACHE / "image.raw", "-F", "raw", disk],
-                   check=True)
+    # Beside its image, whatever the folder is called: a cache may be moved.
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", "image.raw", "-F", "raw", disk], check=True)
     with Machine(kernel, disk) as machine:
         machine.connect(time.monotonic() + 180).close()
         machine.set_clock()

@@ -7,6 +7,9 @@ run podman pod create --name shop --network none --infra-image localhost/demo/bu
 	--infra-command 'sleep 1000000' --label team=a
 run podman run -d --pod shop --name api --restart=on-failure:3 localhost/demo/busybox:1.0 sleep 1000000
 run podman run -d --name pnet localhost/demo/busybox:1.0 sleep 1000000
+# Its other cgroup manager. A pod of that one cannot start: its cgroup allows no devices at all.
+run podman --cgroup-manager=cgroupfs run -d --name pcgroupfs -m 64m --cpus 0.5 --pids-limit 100 --network none \
+	localhost/demo/busybox:1.0 sleep 1000000
 
 useradd -m -s /bin/bash dock
 loginctl enable-linger dock

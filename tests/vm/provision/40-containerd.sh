@@ -13,6 +13,10 @@ version = 2
       runtime_type = "io.containerd.runc.v2"
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = true
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.cgroupfs]
+      runtime_type = "io.containerd.runc.v2"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.cgroupfs.options]
+        SystemdCgroup = false
 T
 cat > /etc/cni/net.d/10-bridge.conflist <<'T'
 { "cniVersion": "0.4.0", "name": "pods", "plugins": [
@@ -56,11 +60,11 @@ linux { cgroup_parent:"$4" security_context { namespace_options { network:POD pi
 T
 }
 
-# pod NAME NAMESPACE UID CGROUP_PARENT ATTEMPT RESOURCES CONTAINER...
+# pod NAME NAMESPACE UID CGROUP_PARENT ATTEMPT RESOURCES CONTAINER...; $handler: a runtime of config.toml
 pod() {
 	local config id container name=$1 namespace=$2 uid=$3 attempt=$5 resources=$6
 	config=$(sandbox "$1" "$2" "$3" "$4")
-	id=$(cri RunPodSandbox RunPodSandboxRequest RunPodSandboxResponse <<< "config { $config }" |
+	id=$(cri RunPodSandbox RunPodSandboxRequest RunPodSandboxResponse <<< "config { $config } runtime_handler:\"${handler:-}\"" |
 		sed 's/.*"\(.*\)"/\1/')
 	shift 6
 	for container; do
@@ -88,6 +92,18 @@ pod web-7d4b9c shop "$burstable" "$(slice burstable "$burstable")" 2 \
 pod db-0 shop "$guaranteed" "$(slice '' "$guaranteed")" 0 \
 	'cpu_period:100000 cpu_quota:100000 cpu_shares:1024 memory_limit_in_bytes:134217728 oom_score_adj:-997' postgres
 pod batch-x1 jobs "$besteffort" "$(slice besteffort "$besteffort")" 0 'cpu_shares:2 oom_score_adj:1000' worker
+
+# The same by the cgroupfs driver, as a kubelet names them then.
+handler=cgroupfs
+burstable=0f5a1c3e-5555-6666-7777-444455556666
+guaranteed=1a2b3c4d-5555-6666-7777-444455556666
+besteffort=9f8e7d6c-5555-6666-7777-444455556666
+pod web-cgfs shop "$burstable" "/kubepods/burstable/pod$burstable" 0 \
+	'cpu_period:100000 cpu_quota:50000 cpu_shares:512 memory_limit_in_bytes:67108864 oom_score_adj:900' api
+pod db-cgfs shop "$guaranteed" "/kubepods/pod$guaranteed" 1 \
+	'cpu_period:100000 cpu_quota:100000 cpu_shares:1024 memory_limit_in_bytes:134217728 oom_score_adj:-997' postgres
+pod batch-cgfs jobs "$besteffort" "/kubepods/besteffort/pod$besteffort" 0 'cpu_shares:2 oom_score_adj:1000' worker
+handler=
 
 run ctr -n default run -d --label tier=plain demo.local/busybox:1.0 plain1 sleep 1000000
 run ctr -n default run -d --runc-systemd-cgroup --cgroup system.slice:ctr:plain2 demo.local/busybox:1.0 plain2 sleep 1000000
