@@ -41,16 +41,6 @@ static bool is_local(const struct mount *mount)
 	return streq(mount->type, "overlay") && streq(mount->point, "/");
 }
 
-/* Where another machine, or a process, may never answer: nothing below is looked up. */
-static bool may_block(const char *type)
-{
-	static const char *const types[] = { "nfs",    "cifs", "smb",	 "fuse",     "ceph",
-					     "9p",     "afs",  "autofs", "gluster",  "lustre",
-					     "beegfs", "coda", "ncp",	 "virtiofs", NULL };
-
-	return starts_with_any(type, types);
-}
-
 /* Mounts that runtimes make for each container: they belong to it, and are many. */
 static bool is_of_container(const char *point)
 {
@@ -169,12 +159,12 @@ int disks_refresh(struct disks *disks)
 	copy = xstrdup(text.data);
 	free_items(disks);
 	for (char *at = text.data; mountinfo_next(&at, &mount);)
-		if (may_block(mount.type))
+		if (mountinfo_may_block(&mount))
 			drop_covered(disks, mount.point, true);
 		else if (is_local(&mount) && !is_of_container(mount.point))
 			add_disk(disks, &mount);
 	for (char *at = copy; mountinfo_next(&at, &mount);)
-		if (may_block(mount.type))
+		if (mountinfo_may_block(&mount))
 			drop_covered(disks, mount.point, false);
 	disks->known = true;
 	return 0;

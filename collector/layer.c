@@ -172,7 +172,8 @@ static int look_at(struct walk *walk, const char *name)
 		err = keep_pace(walk);
 	if (err < 0)
 		return err;
-	if (fstatat(dirfd(walk->stack[walk->depth - 1]), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(dirfd(walk->stack[walk->depth - 1]), name, &st,
+		    AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (st.st_dev != walk->usage.device)
 		return 0;

@@ -29,6 +29,9 @@ static const struct pattern {
 	{ "libpod-conmon-", ".scope", NULL, ID_NONE, KIND_SCOPE, "podman" },
 	{ "crio-conmon-", ".scope", NULL, ID_NONE, KIND_SCOPE, "cri-o" },
 	{ "lxc.monitor", "", NULL, ID_NONE, KIND_OTHER, "lxc" },
+	/* Kata's shim and the threads of its machine that are no processors of the guest. */
+	{ "kata_overhead", "", NULL, ID_NONE, KIND_OTHER, "kata" },
+	{ "", "", "/kata_overhead", ID_ANY, KIND_OTHER, "kata" },
 
 	{ "docker-", ".scope", NULL, ID_HEX, KIND_CONTAINER, "docker" },
 	{ "libpod-", ".scope", NULL, ID_HEX, KIND_CONTAINER, "podman" },

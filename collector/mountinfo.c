@@ -101,3 +101,15 @@ char *mountinfo_upperdir(const struct mount *mount)
 	}
 	return NULL;
 }
+
+bool mountinfo_may_block(const struct mount *mount)
+{
+	static const char *const types[] = { "nfs",	"cifs",	  "smb",    "fuse",    "ceph",
+					     "9p",	"afs",	  "autofs", "coda",    "ncp",
+					     "gluster", "lustre", "beegfs", "virtiofs" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (strncmp(mount->type, types[i], strlen(types[i])) == 0)
+			return true;
+	return false;
+}

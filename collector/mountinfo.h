@@ -16,6 +16,8 @@ struct mount {
  * skipped; octal escapes are undone. Format: proc_pid_mountinfo(5).
  */
 bool mountinfo_next(char **at, struct mount *ret);
+/* Whether another machine, or a process, answers for it, and may never do so: nothing below is looked up. */
+bool mountinfo_may_block(const struct mount *mount);
 /*
  * The value of overlayfs' option upperdir, or NULL when the mount is none or the path is not
  * absolute. Escapes ("\:", "\,") are undone in place: Documentation/filesystems/overlayfs.rst.

@@ -111,3 +111,23 @@ void mounts_free(struct mounts *mounts)
 	free(mounts->v1);
 	*mounts = (struct mounts){ 0 };
 }
+
+bool mounts_may_block(const char *procfs, const char *rootfs, const char *path)
+{
+	cleanup_free char *file = xasprintf("%s/self/mountinfo", procfs);
+	cleanup_free char *full = xasprintf("%s%s%s", streq(rootfs, "/") ? "" : rootfs,
+					    path[0] == '/' ? "" : "/", path);
+	cleanup(buffer_free) struct buffer text = { 0 };
+	struct mount mount;
+
+	if (file_read_at(AT_FDCWD, file, MOUNTINFO_MAX, &text) != 0)
+		return false;
+	for (char *at = text.data; mountinfo_next(&at, &mount);) {
+		size_t length = strlen(mount.point);
+
+		if (strncmp(full, mount.point, length) == 0 &&
+		    (full[length] == '/' || full[length] == '\0') && mountinfo_may_block(&mount))
+			return true;
+	}
+	return false;
+}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where cgroup hierarchies are mounted. The caller owns what it gets.
+ * Where cgroup hierarchies are mounted, and whether a path leads where nobody may answer.
  */
 #pragma once
+
+#include <stdbool.h>
 
 struct options;
 
@@ -18,3 +20,9 @@ struct mounts {
  */
 int mounts_find(const struct options *options, struct mounts *ret);
 void mounts_free(struct mounts *mounts);
+/*
+ * Whether `path` below `rootfs` lies on a file system that may block for ever (a dead NFS server, a
+ * user's FUSE), by the text of <procfs>/self/mountinfo alone: looking would be too late. Links on the
+ * way are not seen.
+ */
+bool mounts_may_block(const char *procfs, const char *rootfs, const char *path);

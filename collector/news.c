@@ -13,8 +13,8 @@ struct news {
 	int fd;
 	struct ring *ring;   /* borrowed; NULL: inotify */
 	struct watch *watch; /* NULL: none is needed, or there is none to be had */
-	uint64_t lost; /* by the ring, when last read */
-	bool anew;     /* somebody else tells now: what came in between is not known */
+	uint64_t lost;	     /* by the ring, when last read */
+	bool anew;	     /* somebody else tells now: what came in between is not known */
 	enum watch_news told;
 	const struct hierarchy *hierarchy; /* while news are taken */
 	ring_visit *visit;

@@ -22,12 +22,13 @@
 #include "collector/members.h"
 #include "collector/memory.h"
 #include "collector/mountinfo.h"
+#include "collector/mounts.h"
 #include "collector/options.h"
 #include "collector/procfs.h"
 #include "collector/source.h"
 #include "collector/worker.h"
 
-enum { USAGE, LIMIT, INODES_TOTAL, INODES_FREE, INODES_USED, USAGE_AGE, WALKS, DROPPED };
+enum { USAGE, LIMIT, INODES_TOTAL, INODES_FREE, INODES_USED, USAGE_AGE, WALKS, RUNNING, DROPPED };
 
 static const struct metric metrics[] = {
 	[USAGE] = {
@@ -72,6 +73,14 @@ static const struct metric metrics[] = {
 			"nested deeper than 128), or failed. Only a complete one changes values.",
 		.labels = { "result" },
 		.type = METRIC_COUNTER,
+		.scope = SCOPE_HOST,
+	},
+	[RUNNING] = {
+		.name = "tallyman_filesystem_walk_running_seconds",
+		.help = "Time for which the present walk over a writable layer has run, 0 without one. All "
+			"others wait for it: a file system that does not answer makes it grow.",
+		.unit = "seconds",
+		.scale = SCALE_MILLISECONDS,
 		.scope = SCOPE_HOST,
 	},
 	[DROPPED] = {
@@ -126,7 +135,7 @@ struct job {
 	struct worker_job job; /* first */
 	struct state *state;   /* only for done() */
 	uint64_t id;
-	char *rootfs, *path;
+	char *procfs, *rootfs, *path;
 	int err;
 	struct layer_usage usage;
 };
@@ -146,7 +155,10 @@ static void job_run(struct worker *worker, struct worker_job *data)
 		.data = worker,
 	};
 
-	job->err = layer_walk(job->rootfs, job->path, &limits, &job->usage);
+	if (mounts_may_block(job->procfs, job->rootfs, job->path))
+		job->err = -EMEDIUMTYPE;
+	else
+		job->err = layer_walk(job->rootfs, job->path, &limits, &job->usage);
 }
 
 static enum walk_result walk_result(int err)
@@ -175,6 +187,7 @@ static void job_done(struct worker_job *data)
 			entry->measured = true;
 		}
 	}
+	free(job->procfs);
 	free(job->rootfs);
 	free(job->path);
 	free(job);
@@ -188,6 +201,7 @@ static void start_walk(struct state *state, struct entry *entry)
 	job->job.done = job_done;
 	job->state = state;
 	job->id = entry->id;
+	job->procfs = xstrdup(state->options->path_procfs);
 	job->rootfs = xstrdup(state->options->path_rootfs);
 	job->path = xstrdup(entry->path);
 	entry->walking = true;
@@ -414,6 +428,9 @@ static int filesystem_collect(void *opened, struct collection *collection, struc
 	for (size_t i = 0; i < N_WALK_RESULTS; i++)
 		family_add_integer(snapshot, &families[WALKS], NULL, &result_names[i],
 				   state->walks[i]);
+	if (state->worker)
+		family_add_integer(snapshot, &families[RUNNING], NULL, NULL,
+				   worker_busy_ns(state->worker) / 1000000);
 	family_add_integer(snapshot, &families[DROPPED], NULL, NULL, state->disks.dropped);
 	return 0;
 }

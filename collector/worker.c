@@ -7,8 +7,10 @@
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "collector/cleanup.h"
+#include "collector/clock.h"
 #include "collector/memory.h"
 #include "collector/worker.h"
 
@@ -22,7 +24,8 @@ struct worker {
 	pthread_cond_t wake;
 	struct job_list waiting, finished; /* under the mutex */
 	atomic_bool stopping;
-	unsigned pending; /* the loop's */
+	atomic_uint_least64_t started_ns; /* of the job that runs; 0: none does */
+	unsigned pending;		  /* the loop's */
 	int event_fd;
 	bool background;
 };
@@ -74,7 +77,9 @@ static void *worker_thread(void *data)
 			continue;
 		}
 		pthread_mutex_unlock(&worker->mutex);
+		worker->started_ns = clock_monotonic_ns();
 		job->run(worker, job);
+		worker->started_ns = 0;
 		pthread_mutex_lock(&worker->mutex);
 		list_append(&worker->finished, job);
 		(void)eventfd_write(worker->event_fd, 1);
@@ -121,22 +126,43 @@ int worker_new(const char *name, bool background, struct worker **ret_worker)
 	return 0;
 }
 
+uint64_t worker_busy_ns(const struct worker *worker)
+{
+	uint64_t started = worker->started_ns;
+
+	return started ? clock_monotonic_ns() - started : 0;
+}
+
+static void cancel_waiting(struct worker *worker, struct worker_job *job)
+{
+	for (struct worker_job *next; job; job = next) {
+		next = job->next;
+		worker->pending--;
+		job->cancelled = true;
+		job->done(job);
+	}
+}
+
 void worker_free(struct worker *worker)
 {
-	struct worker_job *job;
+	struct timespec until;
 
 	if (!worker)
 		return;
 	pthread_mutex_lock(&worker->mutex);
 	worker->stopping = true;
+	struct worker_job *waiting = worker->waiting.first;
+	list_clear(&worker->waiting);
 	pthread_cond_signal(&worker->wake);
 	pthread_mutex_unlock(&worker->mutex);
-	pthread_join(worker->thread, NULL);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += WORKER_PATIENCE_S;
+	bool hangs = pthread_timedjoin_np(worker->thread, NULL, &until) != 0;
 	worker_dispatch(worker);
-	while ((job = list_take(&worker->waiting))) {
-		worker->pending--;
-		job->cancelled = true;
-		job->done(job);
+	cancel_waiting(worker, waiting);
+	if (hangs) {
+		pthread_detach(worker->thread);
+		return;
 	}
 	close(worker->event_fd);
 	pthread_cond_destroy(&worker->wake);

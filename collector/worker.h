@@ -8,8 +8,11 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct worker;
+
+enum { WORKER_PATIENCE_S = 10 };
 
 /* Embedded as the first member of what the job works on. */
 struct worker_job {
@@ -26,14 +29,17 @@ struct worker_job {
  */
 int worker_new(const char *name, bool background, struct worker **ret_worker);
 /*
- * Waits for the job that runs, then calls done() for all: `cancelled` tells those that never ran.
- * Accepts NULL.
+ * Waits for the job that runs, then calls done() for all: `cancelled` tells those that never ran. One
+ * that does not end within WORKER_PATIENCE_S hangs in the kernel: it keeps its thread and its memory
+ * for good, and its done() is never called. Accepts NULL.
  */
 void worker_free(struct worker *worker);
 /* Takes the job until its done() is called. */
 void worker_submit(struct worker *worker, struct worker_job *job);
 /* Jobs submitted whose done() has not been called. */
 unsigned worker_pending(const struct worker *worker);
+/* For how long the present job has run; 0: there is none. It tells of one that hangs. */
+uint64_t worker_busy_ns(const struct worker *worker);
 /* Becomes readable when worker_dispatch() has something to do. */
 int worker_fd(const struct worker *worker);
 /* Calls done() of all finished jobs. May also be called without the descriptor being readable. */

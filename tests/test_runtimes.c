@@ -4,13 +4,10 @@
 
 #include <sys/stat.h>
 
-#include "collector/cgroups.h"
 #include "collector/clock.h"
-#include "collector/collect.h"
-#include "collector/containers.h"
-#include "collector/identity.h"
+#include "collector/mounts.h"
 #include "collector/runtimes/json_file.h"
-#include "tests/support.h"
+#include "tests/runtimes_support.h"
 
 #define WEB	"7527a933d0dda13a66e82d844f72c71282e4128c99e7882c064dc0c7563f39cc"
 #define CRI_API "4e9330c0dbfd66f4d2c65312d0898e95e60c18f8316288e0f8bbc30c1fb16f19"
@@ -24,77 +21,6 @@
 #define PODMAN_POD                                                                                 \
 	"machine.slice/machine-libpod_pod_"                                                        \
 	"60e0ee674852cc887873b98a357241c36808d7a12a7772028dfa545401501d11.slice"
-
-struct world {
-	char *tree;
-	struct options options;
-	struct hierarchy *hierarchy;
-	struct containers *containers;
-	struct self_counters counters;
-	struct snapshot *snapshot;
-};
-
-static int set_up(void **state)
-{
-	struct world *w = xcalloc(1, sizeof(*w));
-
-	w->tree = tree_new();
-	tree_mkdir(w->tree, "cgroup");
-	tree_mkdir(w->tree, "root");
-	w->options = options_for_tree(w->tree);
-	*state = w;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct world *w = *state;
-
-	snapshot_unref(w->snapshot);
-	containers_free(w->containers);
-	hierarchy_close(w->hierarchy);
-	options_for_tree_free(&w->options);
-	tree_remove(w->tree);
-	free(w);
-	return 0;
-}
-
-/* Reads the captured root instead of the scratch one. */
-static void use_captured(struct world *w)
-{
-	free(w->options.path_rootfs);
-	w->options.path_rootfs = xstrdup("tests/fixtures/runtimes/root");
-}
-
-static void add_cgroup(const struct world *w, const char *path)
-{
-	cleanup_free char *name = xasprintf("cgroup/%s", path);
-
-	tree_mkdir(w->tree, name);
-}
-
-static void discover(struct world *w)
-{
-	cleanup_free char *error = NULL;
-
-	if (!w->hierarchy)
-		assert_int_equal(hierarchy_open(&w->options, &w->hierarchy), 0);
-	if (!w->containers)
-		assert_int_equal(containers_new(&w->options, &w->containers, &error), 0);
-	snapshot_unref(w->snapshot);
-	w->snapshot = snapshot_new();
-	assert_int_equal(hierarchy_walk(w->hierarchy), 0);
-	containers_discover(w->containers, w->hierarchy, w->snapshot, &w->counters);
-}
-
-static struct group *group_at(const struct world *w, const char *path)
-{
-	for_each_group(group, w->hierarchy)
-		if (streq(group->path + 1, path))
-			return group;
-	fail_msg("no group %s", path);
-	return NULL;
-}
 
 static void knows_captured_containers(void **state)
 {
@@ -124,7 +50,7 @@ static void knows_captured_containers(void **state)
 	};
 	struct world *w = *state;
 
-	use_captured(w);
+	use_root(w, "tests/fixtures/runtimes/root");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		add_cgroup(w, rows[i].path);
 	discover(w);
@@ -159,7 +85,7 @@ static void folds_pause_containers(void **state)
 					     PODMAN_POD "/libpod-" INFRA ".scope" };
 	struct world *w = *state;
 
-	use_captured(w);
+	use_root(w, "tests/fixtures/runtimes/root");
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		add_cgroup(w, paths[i]);
 	discover(w);
@@ -364,6 +290,36 @@ static void reads_rootless_stores(void **state)
 	assert_int_equal(group_at(w, path)->identity->start_ms, 0);
 }
 
+/* A store on a file system of the user's own is not looked at: it might never answer. */
+static void keeps_away_from_what_may_block(void **state)
+{
+	const char *path =
+		"user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" PWEB ".scope";
+	struct world *w = *state;
+
+	tree_write(w->tree, "root/etc/passwd", "dock:x:1000:1000::/home/dock:/bin/sh\n");
+	tree_write(w->tree,
+		   "root/home/dock/.local/share/containers/storage/overlay-containers/"
+		   "containers.json",
+		   "[{\"id\":\"" PWEB "\",\"names\":[\"rootless\"]}]");
+	cleanup_free char *mounts =
+		xasprintf("1 0 8:1 / / rw - ext4 /dev/sda rw\n"
+			  "2 1 0:50 / %s/root/home/dock/.local rw - fuse.sshfs me@elsewhere: rw\n",
+			  w->tree);
+	tree_write(w->tree, "proc/self/mountinfo", mounts);
+	add_cgroup(w, path);
+	discover(w);
+	assert_string_equal(group_at(w, path)->workload->name, PWEB);
+	cleanup_free char *procfs = xasprintf("%s/proc", w->tree);
+	cleanup_free char *rootfs = xasprintf("%s/root", w->tree);
+	assert_true(mounts_may_block(procfs, rootfs, "home/dock/.local"));
+	assert_false(mounts_may_block(procfs, rootfs, "/home/dock/.localhost"));
+	assert_false(mounts_may_block(procfs, rootfs, "/home/dock"));
+	tree_write(w->tree, "proc/self/mountinfo", "1 0 8:1 / / rw - ext4 /dev/sda rw\n");
+	discover(w);
+	assert_string_equal(group_at(w, path)->workload->name, "rootless");
+}
+
 /* A broken list is an error for each container of it, until it is mended. */
 static void follows_a_broken_list(void **state)
 {
@@ -459,6 +415,7 @@ int main(void)
 		TEST(cleans_hostile_values),
 		TEST(opens_nothing_planted),
 		TEST(reads_rootless_stores),
+		TEST(keeps_away_from_what_may_block),
 		TEST(follows_states_of_one_cgroup),
 		TEST(follows_a_broken_list),
 		TEST(parses_times),

@@ -43,6 +43,10 @@ static void take_annotations(struct facts *facts)
 			*rows[i].field = xstrdup(value);
 	}
 	facts->sandbox = type && streq(type, "sandbox");
+	/* nerdctl's own labels stand there too; CRI's containers are called by their id, as kubelet does. */
+	const char *name = facts_label(facts, "nerdctl/name");
+	if (name && *name)
+		facts->name = xstrdup(name);
 }
 
 static int64_t milliseconds_at(const json_t *json, const char *key)
@@ -122,6 +126,17 @@ static int find_task(const struct runtime_context *context, const char *id, stru
 	return -ENOENT;
 }
 
+/* What CRI made as a sandbox is here the machine with all containers of the pod, none of them seen. */
+static int find_kata(const struct runtime_context *context, const char *id, struct facts *ret)
+{
+	int err = find_task(context, id, ret);
+
+	ret->runtime = NULL;
+	ret->kind = N_WORKLOAD_KINDS;
+	ret->sandbox = false;
+	return err;
+}
+
 static int containerd_look_up(const struct runtime_context *context, const struct group *group,
 			      struct facts *ret)
 {
@@ -129,6 +144,8 @@ static int containerd_look_up(const struct runtime_context *context, const struc
 	const char *id = identity->container_id;
 	const struct oci_state *state;
 
+	if (identity->kind == KIND_VM && streq(identity->runtime, "kata") && !strchr(id, '/'))
+		return find_kata(context, id, ret);
 	if (identity->kind == KIND_CONTAINER && *id && !strchr(id, '/') &&
 	    (!*identity->runtime || streq(identity->runtime, "containerd")))
 		return find_task(context, id, ret);
@@ -139,7 +156,8 @@ static int containerd_look_up(const struct runtime_context *context, const struc
 	int err = read_bundle(context, state->namespace, state->id, ret);
 	if (!err) {
 		ret->container_id = xstrdup(state->id);
-		ret->name = xstrdup(state->id);
+		if (!ret->name)
+			ret->name = xstrdup(state->id);
 	}
 	return err;
 }

@@ -13,6 +13,7 @@
 #include "collector/cgroups.h"
 #include "collector/identity.h"
 #include "collector/memory.h"
+#include "collector/mounts.h"
 #include "collector/runtimes/json_cache.h"
 #include "collector/runtimes/oci_state.h"
 #include "collector/survivors.h"
@@ -75,8 +76,11 @@ static int find_store(const struct runtime_context *context, const char *cgroup,
 	cleanup_free char *home = home_of(context, uid);
 	if (!home)
 		return -ENOENT;
-	*ret = (struct store){ xasprintf("%s/.local/share/containers/storage", home),
-			       xasprintf("run/user/%u", uid), UNTRUSTED };
+	cleanup_free char *path = xasprintf("%s/.local/share/containers/storage", home);
+	/* The user may have mounted there what never answers. */
+	if (mounts_may_block(context->path_procfs, context->path_rootfs, path))
+		return -ENOENT;
+	*ret = (struct store){ xstrdup(path), xasprintf("run/user/%u", uid), UNTRUSTED };
 	return 0;
 }
 

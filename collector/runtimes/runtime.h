@@ -53,7 +53,7 @@ struct facts {
 /* Where runtimes read, and what they keep between two look-ups. Owned by containers.c. */
 struct runtime_context {
 	int root_fd; /* --path.rootfs; -1: it cannot be opened */
-	const char *path_procfs;
+	const char *path_procfs, *path_rootfs;
 	struct oci_states *oci_states;
 	struct json_cache *json_cache;
 	const struct filter *labels; /* borrowed: which labels are exported; NULL: none */

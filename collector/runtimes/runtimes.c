@@ -87,6 +87,7 @@ struct runtime_context runtime_context_open(const struct options *options)
 	return (struct runtime_context){
 		.root_fd = open(options->path_rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC),
 		.path_procfs = options->path_procfs,
+		.path_rootfs = options->path_rootfs,
 		.oci_states = oci_states_new(),
 		.json_cache = json_cache_new(),
 	};

@@ -125,17 +125,22 @@ class Place(typing.NamedTuple):
 
 
 class Bed:
-    """A restored machine in which the exporter runs as a service, reachable from here."""
+    """A machine in which the exporter runs as a service, reachable from here: restored, or, with steps of
+    the provisioning, started anew."""
 
-    def __init__(self, flags=""):
+    def __init__(self, flags="", steps=None):
         self.flags = flags
+        self.steps = steps
         self.rows = []
 
     def __enter__(self):
         self.port = vm.free_port()
         self.stack = contextlib.ExitStack()
-        self.machine = self.stack.enter_context(vm.restored(KERNEL, [(self.port, PORT)]))
+        start = vm.booted if self.steps else vm.restored
+        self.machine = self.stack.enter_context(start(KERNEL, [(self.port, PORT)]))
         try:
+            if self.steps:
+                vm.provision(self.machine, self.steps)
             self.machine.push({"tallyman": support.binary(), "work.py": HERE / "work.py",
                                "fault.py": HERE / "fault.py", "storm.py": HERE / "storm.py"}, "/tallyman")
             self.guest(f"systemd-run --quiet --unit=tallyman /tallyman/tallyman "
@@ -256,20 +261,20 @@ def merge(script, rows):
         fresh.replace(REPORT)
 
 
-def main(test, flags=""):
-    """Runs test(bed) in a restored machine; its exit status says how it went."""
+def main(test, flags="", steps=None):
+    """Runs test(bed) in a machine; its exit status says how it went."""
     start = time.monotonic()
     script = pathlib.Path(sys.argv[0]).stem
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    bed = Bed(flags)
+    bed = Bed(flags, steps)
     try:
         try:
-            vm.prepare(KERNEL)
+            (vm.make_image if steps else vm.prepare)(KERNEL)
         except vm.NoKernel as reason:
             bed.row("all", "kernel", "skip", str(reason))
         else:
             with bed:
-                print(f"# restored after {time.monotonic() - start:.0f} s", flush=True)
+                print(f"# ready after {time.monotonic() - start:.0f} s", flush=True)
                 test(bed)
     except Exception:  # pylint: disable=broad-except
         bed.row("the bed", script, "FAIL", traceback.format_exc())

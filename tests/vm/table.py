@@ -11,7 +11,8 @@ import sys
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         rows = json.load(file)
-    kernels = sorted({row["kernel"] for row in rows}, key=lambda k: [int(n) for n in k.split(".")])
+    kernels = sorted({row["kernel"] for row in rows},
+                     key=lambda k: [int(n) if n.isdigit() else 1000 for n in k.split(".")])
     results = {(row["runtime"], row["check"], row["kernel"]): row for row in rows}
     runtimes = list(dict.fromkeys(row["runtime"] for row in rows))
     print(f"\n{'runtime':<32} {'check':<38}" + "".join(f"{kernel:>6}" for kernel in kernels))

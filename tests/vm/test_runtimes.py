@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: plain timeout=900
+# tests/run: plain timeout=900 long-kernels=6.1,6.12,5.10,sid
 """Every runtime's workload is there within one scrape, is who its runtime says, and every value
 equals what the kernel's own file, the runtime's own tool, or work of known size says."""
 
@@ -91,8 +91,19 @@ def compare(samples, before, after, cgroup, files=None):
     return wrong, compared
 
 
-def check_identity(bed, samples, places):
-    for runtime in RUNTIMES:
+def check_scrape(bed, samples):
+    """Nothing failed on the way."""
+    with bed.check("the exporter", "no errors"):
+        down = [s.labels["source"] for s in samples["tallyman_source_up"] if float(s.value) == 0]
+        support.equal(down, [], "sources that are down")
+        wrong = [f"{name} {s.labels} {s.value}" for name in
+                 ("tallyman_source_errors_total", "tallyman_metadata_errors_total", "tallyman_walk_errors_total")
+                 for s in samples.get(name, ()) if float(s.value) != 0]
+        support.equal(wrong, [], "errors")
+
+
+def check_identity(bed, samples, places, runtimes=tuple(RUNTIMES)):
+    for runtime in runtimes:
         place = places[runtime.title]
         with bed.check(runtime.title, "identity"):
             info = series_of(samples, "container_info", place.id)
@@ -105,8 +116,8 @@ def check_identity(bed, samples, places):
             support.equal({key: labels[key] for key in wanted}, wanted)
 
 
-def check_limits(bed, samples, places):
-    for runtime in RUNTIMES:
+def check_limits(bed, samples, places, runtimes=tuple(RUNTIMES)):
+    for runtime in runtimes:
         cgroup = places[runtime.title].id
         with bed.check(runtime.title, "limits"):
             support.equal(number(samples, "container_spec_memory_limit_bytes", cgroup), runtime.memory, "memory")
@@ -120,8 +131,8 @@ def check_limits(bed, samples, places):
                                      operation=operation), limit, f"{operation} {device}")
 
 
-def check_files(bed, samples, before, after, places):
-    for runtime in RUNTIMES:
+def check_files(bed, samples, before, after, places, runtimes=tuple(RUNTIMES)):
+    for runtime in runtimes:
         with bed.check(runtime.title, "files"):
             place = places[runtime.title]
             wrong, compared = compare(samples, before, after, place.id,
@@ -422,6 +433,7 @@ def test(bed):
     after = bed.files(names, nets)
     check_files(bed, samples, before, after, places)
     check_structure(bed, samples, places, before)
+    check_scrape(bed, samples)
     check_sandboxes(bed, samples)
     check_network(bed, samples, before, after, namespaces, places)
     check_stats(bed, places)

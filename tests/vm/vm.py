@@ -8,7 +8,7 @@ usage: vm.py prepare KERNEL              makes image and kernels, starts all run
                                          puts into /results comes back to build/vm/results/KERNEL
        vm.py shell KERNEL [HOST:GUEST]   the same machine, kept: prints how to reach it, waits for Ctrl-C
 
-KERNEL is 6.1 or 6.12. The cache is $VM_CACHE, else build/vm."""
+KERNEL is 6.1, 6.12, 5.10 or sid, the newest that Debian offers. The cache is $VM_CACHE, else build/vm."""
 import contextlib
 import fcntl
 import hashlib
@@ -200,9 +200,10 @@ def recipe(kernel):
     return digest.hexdigest()
 
 
-def provision(machine):
+def provision(machine, steps="*"):
+    """Runs the steps of tests/vm/provision/, or those whose name matches."""
     machine.push({p.name: p for p in (HERE / "provision").iterdir()}, "/provision")
-    for path in sorted((HERE / "provision").glob("*.sh")):
+    for path in sorted((HERE / "provision").glob(f"{steps}.sh")):
         start = time.monotonic()
         machine.succeed(f"cd /provision && . ./lib && . ./{path.name}", 600)
         print(f"  {path.name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
@@ -216,13 +217,23 @@ def prepare(kernel):
         return prepare_locked(kernel)
 
 
-def prepare_locked(kernel):
+def make_image(kernel):
+    CACHE.mkdir(parents=True, exist_ok=True)
     try:
         subprocess.run([HERE / "make-image", CACHE], check=True, stdin=subprocess.DEVNULL)
     except subprocess.CalledProcessError:
         raise VmError("the image could not be made, see above") from None
     if not (CACHE / "kernels" / kernel / "vmlinuz").exists():
         raise NoKernel(f"Debian's mirror does not offer a kernel {kernel} today")
+
+
+def make_disk(disk, image="image.raw"):
+    """A disk that begins as the image, which is named from where the disk is: a cache may be moved."""
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", image, "-F", "raw", disk], check=True)
+
+
+def prepare_locked(kernel):
+    make_image(kernel)
     disk = CACHE / f"ready-{kernel}.qcow2"
     stamp = CACHE / f"ready-{kernel}.recipe"
     if disk.exists() and stamp.exists() and stamp.read_text() == recipe(kernel):
@@ -230,8 +241,7 @@ def prepare_locked(kernel):
     print(f"preparing a machine with kernel {kernel}", file=sys.stderr, flush=True)
     stamp.unlink(missing_ok=True)
     disk.unlink(missing_ok=True)
-    # Beside its image, whatever the folder is called: a cache may be moved.
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", "image.raw", "-F", "raw", disk], check=True)
+    make_disk(disk)
     with Machine(kernel, disk) as machine:
         machine.connect(time.monotonic() + 180).close()
         machine.set_clock()
@@ -264,6 +274,19 @@ def restored(kernel, forwards=()):
         finally:
             os.unlink(disk)  # QEMU has it open; nothing is left behind however this ends
         yield machine
+
+
+@contextlib.contextmanager
+def booted(kernel, forwards=()):
+    """A machine that has only just been started, with nothing in it but systemd and the agent."""
+    make_image(kernel)
+    with tempfile.TemporaryDirectory(prefix="boot-", dir=CACHE) as folder:
+        disk = f"{folder}/disk.qcow2"
+        make_disk(disk, "../image.raw")
+        with Machine(kernel, disk, forwards=forwards) as machine:
+            machine.connect(time.monotonic() + 240).close()
+            machine.set_clock()
+            yield machine
 
 
 def push_tree(machine):
