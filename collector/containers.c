@@ -22,9 +22,12 @@ struct containers {
 	uint64_t wait_ms;      /* when another may know more; 0: nothing is waited for */
 };
 
-/* Time for look-ups in one pass: a scrape of a host full of new containers shall not wait for them. */
+/*
+ * Time for look-ups in one pass, 50 us each: a scrape of a host full of new containers shall not wait for
+ * them. On a slow one the first scrape has the names all the same.
+ */
 static const uint64_t look_ups_ns = UINT64_C(100) * 1000 * 1000;
-enum { PUT_OFF_MS = 10 };
+enum { LOOK_UPS_MIN = 500, PUT_OFF_MS = 10 };
 
 int containers_new(const struct options *options, struct containers **ret_containers,
 		   char **ret_error)
@@ -147,6 +150,7 @@ void containers_identify(struct containers *containers, struct hierarchy *hierar
 		.counters = counters,
 		.now_ns = now,
 		.until_ns = now + look_ups_ns,
+		.at_least = LOOK_UPS_MIN,
 		.waiting = containers->waiting,
 	};
 

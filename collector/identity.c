@@ -179,7 +179,7 @@ static bool may_look(struct look_ups *look_ups, struct identity *identity)
 
 	if (look_ups->waiting && again)
 		return false;
-	if (look_ups->made && clock_monotonic_ns() >= look_ups->until_ns) {
+	if (look_ups->made >= look_ups->at_least && clock_monotonic_ns() >= look_ups->until_ns) {
 		look_ups->put_off++;
 		look_ups->counters->metadata_put_off++;
 		identity->put_off = true;

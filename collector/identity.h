@@ -41,7 +41,8 @@ struct look_ups {
 	const struct options *options;
 	const struct runtime_context *context;
 	struct self_counters *counters;
-	uint64_t now_ns, until_ns; /* one is made in any case */
+	uint64_t now_ns, until_ns;
+	uint64_t at_least; /* so many are made in any case */
 	bool waiting;		   /* some were put off in the pass before */
 	uint64_t made, put_off;
 	uint64_t

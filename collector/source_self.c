@@ -102,7 +102,7 @@ static const struct metric metrics[] = {
 	[METADATA_PUT_OFF] = {
 		.name = "tallyman_metadata_lookups_put_off_total",
 		.help = "Look-ups of containers' names and images for which a pass had no time left (100 "
-			"ms): made in the next one, soon after.",
+			"ms, 500 of them in any case): made in the next one, soon after.",
 		.type = METRIC_COUNTER,
 		.scope = SCOPE_HOST,
 	},

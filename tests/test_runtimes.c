@@ -142,7 +142,9 @@ static void puts_off_what_there_is_no_time_for(void **state)
 {
 	static const char *const paths[] = { "a.service", "b.service", "c.service" };
 	struct world *w = *state;
-	struct look_ups pass = { .options = &w->options, .counters = &w->counters, .until_ns = 1 };
+	struct look_ups pass = {
+		.options = &w->options, .counters = &w->counters, .until_ns = 1, .at_least = 1
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		add_cgroup(w, paths[i]);
