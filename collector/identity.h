@@ -43,7 +43,7 @@ struct look_ups {
 	struct self_counters *counters;
 	uint64_t now_ns, until_ns;
 	uint64_t at_least; /* so many are made in any case */
-	bool waiting;		   /* some were put off in the pass before */
+	bool waiting;	   /* some were put off in the pass before */
 	uint64_t made, put_off;
 	uint64_t
 		again_ms; /* when a young group that nobody knows is to be asked for again; 0: none */
