@@ -227,6 +227,10 @@ class Lint:
 
     def check_links(self, panel):
         text = json.dumps(panel)
+        kept = {name for step in panel.get("transformations", []) if step["id"] == "filterFieldsByName"
+                for name in step["options"]["include"]["names"]}
+        for field in re.findall(r"__data\.fields\.(\w+)", text):
+            self.require(field in kept, f"a link names the field {field}, which the table has not")
         for uid, query in re.findall(r"/d/([a-z-]+)(?:/[a-z-]+)?([^\")]*)", text):
             self.require(uid in self.dashboards, f"a link to {uid}, which is no dashboard here")
             if uid not in self.dashboards:

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: preview.py [--at TIME] [--span SECONDS] [--width PIXELS]... [--choose VARIABLE=VALUE]... URL FOLDER [UID...]
+"""usage: preview.py [--at TIME] [--span SECONDS] [--width PIXELS]... [--prefix TEXT]
+                  [--choose VARIABLE=VALUE]... URL FOLDER [UID...]
 
 Draws dashboards by Grafana's own components with the data of the Prometheus at URL, as NAME-WIDTH.png in
 FOLDER, in headless Chromium. What fails, or would be drawn as undefined, NaN or nothing, is printed; see
@@ -75,9 +76,9 @@ def bundle(folder):
 
 def answers_of(dashboard, server, wanted):
     """What the page shows: window.PREVIEW."""
-    # Grafana's rate interval is four scrapes at least.
+    # Grafana takes four scrapes at least, of 10 s here.
     values = grafana.variables(dashboard, server, wanted, server.span, server.step)
-    values["__rate_interval"] = f"{max(4 * 5, server.step + 5)}s"
+    values["__rate_interval"] = f"{max(4 * 10, server.step + 10)}s"
     answers, annotations = {}, []
     for panel in dashboard["panels"]:
         for target in panel.get("targets", []):
@@ -129,6 +130,7 @@ def main():
     parser.add_argument("--at", type=float, default=time.time())
     parser.add_argument("--span", type=int, default=3600)
     parser.add_argument("--width", type=int, action="append")
+    parser.add_argument("--prefix", default="", help="of the names of pictures")
     parser.add_argument("--choose", action="append", default=[])
     parser.add_argument("url")
     parser.add_argument("folder", type=pathlib.Path)
@@ -159,7 +161,7 @@ def main():
                 print(line, flush=True)
                 status = 1
             for width in options.width or [1280, 1920]:
-                picture = options.folder / f"{uid.removeprefix('tallyman-')}-{width}.png"
+                picture = options.folder / f"{options.prefix}{uid.removeprefix('tallyman-')}-{width}.png"
                 chromium(folder, page, f"--window-size={width},{height_of(dashboard)}", f"--screenshot={picture}")
     return status
 

@@ -31,6 +31,19 @@ P
 enter "$(of "$(cri_task postgres db-0)")" python3 /run/leak.py
 """
 
+# The same, but slow and steady, so that a forecast finds it.
+STEADY = r"""
+cat > /run/steady.py <<'P'
+import time
+held = []
+while len(held) < 48 * 8:
+    held.append(bytearray(b"z" * (1 << 17)))
+    time.sleep(2)
+time.sleep(100000)
+P
+enter "$(of "$(lxc-info -n c1 -p -H)")" python3 /run/steady.py
+"""
+
 # memory.high, over which a service is slowed down, reads back what was dropped.
 SLOW = r"""
 cat > /run/high.py <<'P'
@@ -90,16 +103,22 @@ FILES = r"""
 enter "$(of "$(cri_task proxy web-7d4b9c)")" sh -c 'while :; do for i in $(seq 10); do cat /etc/hostname /etc/missing; done; sleep 1; done'
 """
 
-# A new image under a name that was there before, a while later.
+# A new image under a name that was there before; for deploy().
 DEPLOY = r"""
 docker tag demo/busybox:1.0 demo/busybox:2.0
-(sleep 60; docker rm -f flaky; docker run -d --name flaky --restart always demo/busybox:2.0 sh -c 'sleep 20; exit 3') > /dev/null 2>&1 < /dev/null &
+docker rm -f flaky > /dev/null
+docker run -d --name flaky --restart always demo/busybox:2.0 sh -c 'sleep 20; exit 3' > /dev/null
 """
 
-ALL = (SPIN, LEAK, SLOW, KILLED, DISK, FORKS, NETWORK, FILES, DEPLOY)
+ALL = (SPIN, LEAK, STEADY, SLOW, KILLED, DISK, FORKS, NETWORK, FILES)
 
 
 def start(bed):
     """Starts all of it."""
     for script in ALL:
         bed.guest(ENTER + script + "\ntrue\n")
+
+
+def deploy(bed):
+    """Replaces a container by one of a new image."""
+    bed.guest(DEPLOY)

@@ -19,7 +19,7 @@ from bed import require
 sys.path.insert(0, str(support.ROOT / "tests/dashboards"))
 import grafana  # noqa: E402  pylint: disable=wrong-import-position
 
-SPAN, STEP, INTERVAL = 110, 5, "5s"
+SPAN, STEP, INTERVAL = 150, 10, "10s"
 # Sources and rows that panels show and that are off by default.
 FLAGS = ("--collector.tcp --metrics.enable=container_file_descriptors --metrics.enable=container_sockets")
 # Metrics that have no data here, and why. An expression that names one may be empty.
@@ -35,7 +35,7 @@ EMPTY = {
     "tallyman_source_errors_total": "only sources that fail are shown",
 }
 # An answer within a fixed time: the expression asks for what was before.
-SOONER = ("offset 5m", "offset 45s")
+SOONER = ("offset 5m", "offset 60s")
 
 
 def planned():
@@ -77,7 +77,7 @@ def is_number(result):
 def check_dashboard(bed, server, title, uid, dashboard):
     wanted = {"id": Answers(server).label_values('container_info{kind!="host"}', "id"), "window": ["10m"]}
     values = grafana.variables(dashboard, Answers(server), wanted, SPAN, STEP)
-    values["__rate_interval"] = "30s"
+    values["__rate_interval"] = "45s"
     heatmaps = {panel["title"] + " " for panel in dashboard["panels"] if panel["type"] == "heatmap"}
     not_yet, end = planned(), last_scrape(server)
     empty, odd, shown = [], [], {}
@@ -111,7 +111,9 @@ def test(bed):
     job = prometheus.scrape_config("cadvisor", bed.port, {"cluster": "harbour"}, honor_labels=True,
                                    scrape_interval=INTERVAL, scrape_timeout=INTERVAL)
     with prometheus.Prometheus(major, [job], native_histograms=major == 3) as server:
-        time.sleep(SPAN)  # the range that is asked for
+        time.sleep(SPAN * 0.6)  # the range that is asked for
+        load.deploy(bed)
+        time.sleep(SPAN * 0.4)
         for uid, dashboard in grafana.load().items():
             check_dashboard(bed, server, f"dashboards, Prometheus {major}", uid, dashboard)
 
