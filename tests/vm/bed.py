@@ -177,6 +177,12 @@ class Bed:
         support.equal(response.status, 200, "/metrics")
         return support.parse_text(response.text)
 
+    def sources(self):
+        """What /api/v1/sources says of each source."""
+        response = support.http_get("127.0.0.1", self.port, "/api/v1/sources", timeout=60)
+        support.equal(response.status, 200, "/api/v1/sources")
+        return json.loads(response.text)["items"]
+
     def locate(self, runtimes=tuple(RUNTIMES)):
         """{title: Place} by what the runtimes' own tools and the kernel say."""
         lines = "".join(f'pid=$({r.pid})\necho "@@$pid@@$(cgroup_of "$pid")"\n' for r in runtimes)
