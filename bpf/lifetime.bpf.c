@@ -277,7 +277,8 @@ static __always_inline __u64 pages_of(struct mm_struct *mm, int kind)
 	struct mm_struct___before_6_2 *before = (void *)mm;
 	__s64 pages;
 
-	if (bpf_core_type_exists(struct mm_rss_stat___before_6_2))
+	/* Asked of mm_struct, which is there: for a type that is not libbpf would list all modules, as root alone may. */
+	if (bpf_core_field_exists(before->rss_stat.count))
 		pages = BPF_CORE_READ(before, rss_stat.count[kind].counter);
 	else
 		pages = BPF_CORE_READ(mm, rss_stat[kind].count);

@@ -15,7 +15,7 @@ static const uint64_t second_ns = UINT64_C(1000) * 1000 * 1000;
 static const uint64_t window_every_ns = UINT64_C(60) * 1000 * 1000 * 1000;
 
 /* Fewer runs tell more of the caches than of the program. */
-enum { RUNS_MIN = 50 };
+enum { RUNS_MIN = 10 };
 
 static const double step_up_below = 0.75;
 
