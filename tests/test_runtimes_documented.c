@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runtimes that are not in the machines of tests/vm: their files are made up as they are documented. */
+#include "collector/runtimes/runtime.h"
+#include "collector/survivors.h"
 #include "tests/runtimes_support.h"
 
 #define CRIO_POD                                                                                   \
@@ -56,6 +58,13 @@ static void knows_documented_layouts(void **state)
 	}
 	assert_null(group_at(w, CRIO_POD "/crio-" REPEAT("5b") ".scope")->workload);
 	assert_int_equal(w->counters.metadata_errors, 0);
+	/* conmon(8) has written how it ended. */
+	struct last_state end = { 0 };
+	const struct runtime_context *context = containers_context(w->containers);
+	assert_int_equal(runtimes_last_state(context, "cri-o", REPEAT("c0"), NULL, &end), 0);
+	assert_true(end.has_exit_code);
+	assert_int_equal(end.exit_code, 137);
+	assert_int_equal(runtimes_last_state(context, "docker", REPEAT("c0"), NULL, &end), -ENOENT);
 }
 
 int main(void)

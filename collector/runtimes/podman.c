@@ -192,6 +192,7 @@ static int podman_last_state(const struct runtime_context *context, const char *
 			     const char *file, struct last_state *ret)
 {
 	cleanup_free char *path = xasprintf("run/libpod/exits/%s", container_id);
+	cleanup_free char *crio = xasprintf("run/crio/exits/%s", container_id);
 	cleanup_free char *oom = xasprintf("var/lib/containers/storage/overlay-containers/%s/"
 					   "userdata/oom",
 					   container_id);
@@ -200,6 +201,8 @@ static int podman_last_state(const struct runtime_context *context, const char *
 
 	(void)file;
 	ssize_t length = runtime_file_read(context->root_fd, path, TRUSTED, 64, &text, NULL);
+	if (length == -ENOENT)
+		length = runtime_file_read(context->root_fd, crio, TRUSTED, 64, &text, NULL);
 	if (length < 0)
 		return (int)length;
 	long code = strtol(text, &end, 10);
@@ -213,6 +216,7 @@ static int podman_last_state(const struct runtime_context *context, const char *
 
 const struct runtime runtime_podman = {
 	.name = "podman",
+	.also = "cri-o",
 	.last_state = podman_last_state,
 	.look_up = podman_look_up,
 };

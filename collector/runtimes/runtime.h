@@ -60,7 +60,7 @@ struct runtime_context {
 };
 
 struct runtime {
-	const char *name;
+	const char *name, *also; /* `also`: what else its containers are called; or NULL */
 	/*
 	 * Fills *ret for a group whose identity holds what its path told. -ENOENT: not this runtime's,
 	 * or not there (yet). Other -errno: its files are broken or may not be read; *ret then holds

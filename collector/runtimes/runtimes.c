@@ -52,7 +52,10 @@ int runtimes_last_state(const struct runtime_context *context, const char *runti
 	if (context->root_fd < 0 || strchr(container_id, '/') || container_id[0] == '.')
 		return -ENOENT;
 	for (size_t i = 0; i < n_runtimes; i++) {
-		if (!runtimes[i]->last_state || (*runtime && !streq(runtime, runtimes[i]->name)))
+		const char *also = runtimes[i]->also;
+		bool its = streq(runtime, runtimes[i]->name) || (also && streq(runtime, also));
+
+		if (!runtimes[i]->last_state || (*runtime && !its))
 			continue;
 		if (runtimes[i]->last_state(context, container_id, file, ret) == 0)
 			return 0;
