@@ -495,7 +495,5 @@ uint64_t collector_follow(struct collector *collector, bool always)
 	bool again = fresh || survivors_wait(lifecycle_survivors(collector->lifecycle));
 	uint64_t wait_ms = containers_wait_ms(collector->containers);
 
-	if (again && (!wait_ms || wait_ms > FOLLOW_AGAIN_MS))
-		wait_ms = FOLLOW_AGAIN_MS;
-	return wait_ms;
+	return again && (!wait_ms || wait_ms > FOLLOW_AGAIN_MS) ? FOLLOW_AGAIN_MS : wait_ms;
 }
