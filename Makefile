@@ -49,7 +49,8 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c tests/host/test_*.c))
 # Whatever tests share beside test_*.c is linked into each of them.
 TEST_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/test_%,$(wildcard tests/*.c)))
-PROBES  := $(wildcard bpf/*.bpf.c)
+# The controls of the benchmarks are probes, too.
+PROBES  := $(wildcard bpf/*.bpf.c bench/*.bpf.c)
 SKELETONS := $(PROBES:%.bpf.c=$(BUILD)/%.skel.h)
 
 .DELETE_ON_ERROR:
@@ -98,20 +99,20 @@ bpf = clang -g -O2 -target bpf -D__TARGET_ARCH_$(1) -I. -I/usr/include/$(shell u
 	-Wall -Werror -MMD -MP -c -o $@ $<
 BPF_ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
 
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
+$(BUILD)/%.bpf.o: %.bpf.c
 	$(call say,BPF)
 	@mkdir -p $(@D)
 	$(Q)$(call bpf,$(BPF_ARCH))
 
-$(BUILD)/bpf/%.bpf.other.o: bpf/%.bpf.c
+$(BUILD)/%.bpf.other.o: %.bpf.c
 	$(call say,BPF)
 	@mkdir -p $(@D)
 	$(Q)$(call bpf,$(if $(filter x86,$(BPF_ARCH)),arm64,x86))
 
 # What bpftool writes is not ours to tidy.
-$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL)
-	$(Q){ echo '/* NOLINTBEGIN */'; $(BPFTOOL) gen skeleton $< name $*; echo '/* NOLINTEND */'; } > $@
+	$(Q){ echo '/* NOLINTBEGIN */'; $(BPFTOOL) gen skeleton $< name $(notdir $*); echo '/* NOLINTEND */'; } > $@
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_OBJECTS) $(BUILD)/libtallyman.a
 	$(call say,LINK)
@@ -133,7 +134,7 @@ $(BUILD)/tests/test_compress: TEST_LIBS := -lz
 tests: $(TESTS)
 
 # bench/NAME.c is a benchmark of its own; bench/support/ is linked into each.
-BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(filter-out %.bpf.c,$(wildcard bench/*.c)))
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/support/*.c))
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_OBJECTS) $(BUILD)/libtallyman.a
@@ -174,7 +175,7 @@ lint: packages-test
 	@tests/run build-gcc lint
 
 # clang-tidy has one stamp per file, so only what changed is looked at again.
-TIDY_SOURCES := $(wildcard $(SOURCES) collector/main.c tests/*.c tests/host/*.c bench/*.c bench/support/*.c)
+TIDY_SOURCES := $(wildcard $(SOURCES) collector/main.c tests/*.c tests/host/*.c $(filter-out %.bpf.c,$(wildcard bench/*.c)) bench/support/*.c)
 TIDY_STAMPS  := $(TIDY_SOURCES:%.c=build/tidy/%.ok)
 .PHONY: tidy bpf-other
 tidy: $(TIDY_STAMPS)
