@@ -23,6 +23,7 @@
 enum {
 	ROUNDS = 11,
 	WARM_UPS = 6, /* more than the scrapes in which start times are looked for */
+	YOUTH_S = 11, /* of a new group, whose runtime's files are looked for in each scrape */
 	SIZES_MAX = 8,
 	BAR_PERCENT = 125,
 };
@@ -240,6 +241,8 @@ static double bench_size(const struct groups *groups)
 
 	for (int i = 0; i < WARM_UPS; i++)
 		reply = worker_run(&collector, RUN);
+	sleep(YOUTH_S);
+	worker_run(&collector, RUN);
 	job.reads =
 		reads_record(collector.pid, collector.command, collector.reply_there, groups->path);
 	reply = worker_wait(&collector);
