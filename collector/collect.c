@@ -261,7 +261,9 @@ static const char *describe(struct opened *opened, const struct collection *coll
 	if (!collection->place)
 		return strerror(-err);
 	free(opened->failure);
-	opened->failure = xasprintf("%s: %s", collection->place, strerror(-err));
+	opened->failure =
+		xasprintf("%s: %s", collection->place,
+			  err == -EBADMSG ? "not what the kernel writes there" : strerror(-err));
 	return opened->failure;
 }
 

@@ -67,7 +67,7 @@ int rows_open(const struct rows_table *table, const struct options *options, voi
 
 /*
  * The one place that gets numbers from the kernel: whatever fills a file's cells with rows_put() may
- * stand here. 0 or -errno; -EBADMSG: what should be a number is none.
+ * stand here. 0 or -errno; -EBADMSG: what no kernel writes was left out.
  */
 static int read_file(struct rows *rows, struct group *group, struct rows_file *file)
 {
@@ -77,11 +77,7 @@ static int read_file(struct rows *rows, struct group *group, struct rows_file *f
 	if (length < 0)
 		return (int)length;
 	rows_parse(rows, file, text, (size_t)length);
-	/* In keyed files unknown lines are what a newer kernel has to tell. */
-	bool is_number = file->format == FORMAT_SINGLE && file->cells[0].form == FORM_INTEGER;
-	if (is_number && length > 0 && file->cells[0].number.state == NUMBER_ABSENT)
-		return -EBADMSG;
-	return 0;
+	return rows->malformed ? -EBADMSG : 0;
 }
 
 static struct rows_number number_of(const struct rows *rows, struct rows_cell_id id)
@@ -279,5 +275,9 @@ int rows_collect(void *state, struct collection *collection, struct family famil
 		if (one && !err)
 			err = one;
 	}
-	return !err && rows->words_full ? -ENOBUFS : err;
+	if (!err && rows->words_full) {
+		collection->place = "more devices or resources than are kept";
+		err = -ENOBUFS;
+	}
+	return err;
 }

@@ -13,8 +13,11 @@
  * or what '*' stood for. A word of the form MAJ:MIN is a block device: it fills `device` with its
  * name, and `major` and `minor`. At most one of line and key may be a pattern.
  *
- * Numbers are exact u64. "max", garbage, overflow, a missing newline (a truncated file): no sample.
- * The first of duplicate lines counts.
+ * Numbers are exact u64. "max" is no sample. Neither is what no kernel writes, which makes the reading
+ * of the file fail with -EBADMSG while the rest of it is served: a known key without a number (garbage,
+ * overflow, cut off), a line or field without a value, a line of pressure without its fields, a block
+ * device that is not MAJ:MIN, an empty file. Keys that are not known are what a newer kernel has to
+ * tell: of their values only the first character is looked at. The first of duplicate lines counts.
  */
 #pragma once
 
@@ -77,6 +80,7 @@ struct rows_table {
 	const struct rows_variant *variants;
 	size_t n_variants;
 	bool needs_machine; /* rules look at the machine's memory */
+	bool block_devices; /* what patterns meet is MAJ:MIN */
 };
 
 /*

@@ -16,6 +16,7 @@ enum {
 	LINES_REMEMBERED = 256, /* of a file; further ones are searched for */
 	FIELDS_REMEMBERED = 16, /* of a line */
 	NO_CELL = -1,
+	BAD_CELL = -2,
 };
 
 enum rows_format { FORMAT_SINGLE, FORMAT_VALUES, FORMAT_FLAT, FORMAT_NESTED };
@@ -60,13 +61,14 @@ struct rows_word {
 struct rows_slot {
 	uint8_t length; /* 0: nothing remembered */
 	char text[WORD_MAX];
-	int index; /* cell, or line id; NO_CELL: nobody wants it */
+	int index; /* cell, or line id; NO_CELL: nobody wants it; BAD_CELL: no kernel writes it */
 	struct rows_word *word;
 };
 
 struct rows_line {
-	const char *text; /* word or pattern */
-	uint64_t stamp;	  /* of the last file it was seen in */
+	const char *text;    /* word or pattern */
+	uint64_t stamp;	     /* of the last file it was seen in */
+	unsigned n_required; /* cells that a line with a word of its own always has */
 };
 
 struct rows_file {
@@ -80,6 +82,7 @@ struct rows_file {
 	struct rows_slot *line_slots;  /* LINES_REMEMBERED; keyed files */
 	struct rows_slot *field_slots; /* n_lines * FIELDS_REMEMBERED; nested files */
 	bool for_limits;	       /* a tightest rule needs it: read of ancestors too */
+	bool never_empty;	       /* not all it has to tell is of devices and the like */
 };
 
 struct rows_cell_id {
@@ -110,6 +113,7 @@ struct rows {
 	struct rows_word *words;
 	unsigned n_words;
 	bool words_full; /* some were left out of this collection */
+	bool malformed;	 /* the file at hand is not as the kernel writes it */
 	uint64_t stamp, group_stamp, generation;
 	uint32_t limits_size;
 	const struct group *last_parent; /* not exported itself; its limits are in parent_limit */
@@ -127,15 +131,18 @@ void rows_compile(struct rows *rows, const struct options *options);
 bool rows_match(const char *pattern, const char *word, size_t length, size_t *ret_start,
 		size_t *ret_length);
 
-/* source_cgroup_parse.c: a file's text into cells. */
+/* source_cgroup_parse.c: a file's text into cells. What is no such text sets rows->malformed. */
 void rows_parse(struct rows *rows, struct rows_file *file, const char *text, size_t length);
 /* Sets a cell, once per reading, and adds the samples of its targets. `word` is what a pattern met. */
 void rows_put(struct rows *rows, struct rows_cell *cell, struct rows_word *word,
 	      struct rows_number number);
 
 /* source_cgroup_labels.c: words and label values. */
-/* NULL: too many words, or a word that is no plain ASCII name. */
-struct rows_word *rows_word(struct rows *rows, const char *text, size_t length);
+/*
+ * 0; -ENOBUFS: too many words; -ENODEV: a device that is just going; -EBADMSG: no plain ASCII name, or
+ * no MAJ:MIN in a table of block devices.
+ */
+int rows_word(struct rows *rows, const char *text, size_t length, struct rows_word **ret_word);
 const char *const *rows_word_labels(struct rows *rows, struct rows_word *word, int index);
 void rows_begin_labels(struct rows *rows);
 void rows_free_words(struct rows *rows);

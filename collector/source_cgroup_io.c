@@ -167,6 +167,7 @@ static const struct metric metrics[] = {
 static const struct rows_table table = {
 	.metrics = metrics,
 	.n_metrics = ARRAY_SIZE(metrics),
+	.block_devices = true,
 };
 
 static int open_io(const struct options *options, void **ret_state, const char **ret_reason)

@@ -8,19 +8,40 @@
 #include "collector/cleanup.h"
 #include "collector/memory.h"
 
-struct rows_word *rows_word(struct rows *rows, const char *text, size_t length)
+static bool is_device_number(const char *text, size_t length)
 {
-	struct rows_word *word;
+	static const char digits[] = "0123456789";
+	size_t major = strspn(text, digits);
+
+	return major && text[major] == ':' && length > major + 1 &&
+	       major + 1 + strspn(text + major + 1, digits) == length;
+}
+
+static int check_word(const struct rows *rows, const char *text, size_t length)
+{
+	static const char gone[] = "(unknown)"; /* bdi_dev_name() of a disk on its way out */
 
 	for (size_t i = 0; i < length; i++)
 		if (text[i] <= ' ' || text[i] > '~')
-			return NULL;
-	HASH_FIND(hh, rows->words, text, length, word);
-	if (word)
-		return word;
+			return -EBADMSG;
+	if (!rows->table.block_devices || is_device_number(text, length))
+		return 0;
+	return length == strlen(gone) && memcmp(text, gone, length) == 0 ? -ENODEV : -EBADMSG;
+}
+
+int rows_word(struct rows *rows, const char *text, size_t length, struct rows_word **ret_word)
+{
+	struct rows_word *word;
+	int err = check_word(rows, text, length);
+
+	if (err)
+		return err;
+	HASH_FIND(hh, rows->words, text, length, *ret_word);
+	if (*ret_word)
+		return 0;
 	if (rows->n_words >= WORDS_MAX) {
 		rows->words_full = true;
-		return NULL;
+		return -ENOBUFS;
 	}
 	word = xcalloc(1, sizeof(*word) + length + 1);
 	memcpy(word->text, text, length);
@@ -28,7 +49,8 @@ struct rows_word *rows_word(struct rows *rows, const char *text, size_t length)
 	word->labels = xcalloc(rows->n_shapes ? rows->n_shapes : 1, sizeof(*word->labels));
 	HASH_ADD_KEYPTR(hh, rows->words, word->text, length, word);
 	rows->n_words++;
-	return word;
+	*ret_word = word;
+	return 0;
 }
 
 /* Forgets labels of the last collection, and resolves MAJ:MIN anew: numbers are used again. */

@@ -7,6 +7,7 @@
  */
 #include "collector/source_cgroup_engine.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const char *next_line(const char *p, const char *end)
@@ -89,13 +90,18 @@ static const char *parse_cpu_list(const char *p, uint64_t *ret_value)
 	return p;
 }
 
+static bool begins_number(const char *p)
+{
+	return (*p >= '0' && *p <= '9') || *p == '-' || strncmp(p, "max", 3) == 0;
+}
+
 /* The number at p, which must end at a space or a newline. */
 static struct rows_number parse_number(enum rows_form form, const char *p)
 {
 	struct rows_number number = { NUMBER_ABSENT, 0 };
 	uint64_t value = 0;
 
-	if (form == FORM_INTEGER && strncmp(p, "max", 3) == 0) {
+	if (form != FORM_CPU_LIST && strncmp(p, "max", 3) == 0) {
 		if (p[3] == '\n' || p[3] == ' ')
 			number.state = NUMBER_MAX;
 		return number;
@@ -118,6 +124,8 @@ void rows_put(struct rows *rows, struct rows_cell *cell, struct rows_word *word,
 {
 	cell->stamp = rows->stamp;
 	cell->number = number;
+	if (number.state == NUMBER_ABSENT)
+		rows->malformed = true;
 	if (number.state != NUMBER_VALUE || !rows->workload)
 		return;
 	for (unsigned i = 0; i < cell->n_targets; i++) {
@@ -151,6 +159,17 @@ static void slot_remember(struct rows_slot *slot, const char *word, size_t lengt
 	slot->word = met;
 }
 
+/* What a pattern's index becomes with a word that met it. */
+static int met_word(struct rows *rows, const char *text, size_t length, int index,
+		    struct rows_word **ret_word)
+{
+	int err = rows_word(rows, text, length, ret_word);
+
+	if (!err)
+		return index;
+	return err == -EBADMSG ? BAD_CELL : NO_CELL;
+}
+
 /* Looks a key up among the cells of a line; the word it is when a pattern met it. */
 static int find_cell(struct rows *rows, const struct rows_file *file, int line_id, const char *key,
 		     size_t length, struct rows_word **ret_word)
@@ -169,9 +188,7 @@ static int find_cell(struct rows *rows, const struct rows_file *file, int line_i
 		if (!strchr(cell->key, '*'))
 			return found; /* the very word goes before a pattern: "default" in io.weight */
 	}
-	if (found != NO_CELL)
-		*ret_word = rows_word(rows, key, length);
-	return *ret_word ? found : NO_CELL;
+	return found == NO_CELL ? found : met_word(rows, key, length, found, ret_word);
 }
 
 /* Remembers what the key at p is. NULL: not even a key. */
@@ -196,6 +213,19 @@ static bool is_duplicate(const struct rows_cell *cell, struct rows_word *word, u
 	return false;
 }
 
+/*
+ * Whether somebody wants what stands behind the word at p. NULL: it is no word. Of what nobody wants
+ * it is only known that it is no garbage.
+ */
+static bool is_wanted(struct rows *rows, const struct rows_slot *slot, const char *p)
+{
+	if (slot && slot->index >= 0)
+		return true;
+	if (!slot || slot->index == BAD_CELL || !begins_number(p + slot->length + 1))
+		rows->malformed = true;
+	return false;
+}
+
 static void parse_flat(struct rows *rows, struct rows_file *file, const char *p, const char *end)
 {
 	struct rows_slot spare = { .length = 0 };
@@ -211,7 +241,7 @@ static void parse_flat(struct rows *rows, struct rows_file *file, const char *p,
 			slot = space ? key_slot(rows, file, 0, place, p, (size_t)(space - p))
 				     : NULL;
 		}
-		if (!slot || slot->index == NO_CELL)
+		if (!is_wanted(rows, slot, p))
 			continue;
 		struct rows_cell *cell = &file->cells[slot->index];
 		p += slot->length + 1;
@@ -231,19 +261,18 @@ static void find_line(struct rows *rows, const struct rows_file *file, struct ro
 		if (!rows_match(file->lines[i].text, p, length, &start, &matched))
 			continue;
 		slot->index = (int)i;
-		if (strchr(file->lines[i].text, '*')) {
-			slot->word = rows_word(rows, p, length);
-			slot->index = slot->word ? (int)i : NO_CELL;
-		}
+		if (strchr(file->lines[i].text, '*'))
+			slot->index = met_word(rows, p, length, (int)i, &slot->word);
 		return;
 	}
 }
 
-/* One line's `key=value` fields, from p to its newline. */
-static void parse_fields(struct rows *rows, struct rows_file *file, const struct rows_slot *line,
-			 const char *p, const char *end)
+/* One line's `key=value` fields, from p to its newline: how many of its own words were met. */
+static unsigned parse_fields(struct rows *rows, struct rows_file *file,
+			     const struct rows_slot *line, const char *p, const char *end)
 {
 	struct rows_slot spare = { .length = 0 };
+	unsigned found = 0;
 
 	for (unsigned n = 0; p < end && *p && *p != '\n'; n++) {
 		struct rows_slot *place =
@@ -259,10 +288,11 @@ static void parse_fields(struct rows *rows, struct rows_file *file, const struct
 						       (size_t)(stop - p))
 					    : NULL;
 		}
-		if (slot && slot->index != NO_CELL) {
+		if (is_wanted(rows, slot, p)) {
 			struct rows_cell *cell = &file->cells[slot->index];
 			struct rows_word *word = slot->word ? slot->word : line->word;
 
+			found += !slot->word;
 			p += slot->length + 1;
 			if (slot->word ? !is_duplicate(cell, word, rows->stamp)
 				       : cell->stamp < rows->stamp)
@@ -270,6 +300,13 @@ static void parse_fields(struct rows *rows, struct rows_file *file, const struct
 		}
 		p = skip_spaces(word_end(p, ' '));
 	}
+	return found;
+}
+
+/* A line that nobody wants: is it one? */
+static bool is_line(const struct rows_slot *slot, const char *fields)
+{
+	return slot->length && slot->index != BAD_CELL && *word_end(fields, '=') == '=';
 }
 
 /*
@@ -293,13 +330,17 @@ static void parse_nested(struct rows *rows, struct rows_file *file, const char *
 		}
 		if (!slot_holds(slot, p, end, ' '))
 			find_line(rows, file, slot, p, (size_t)(word_end(p, ' ') - p));
-		if (slot->length == 0 || slot->index == NO_CELL)
+		if (slot->length == 0 || slot->index < 0) {
+			rows->malformed |= !is_line(slot, fields);
 			continue;
+		}
+		const struct rows_line *line = &file->lines[slot->index];
 		uint64_t *seen = slot->word ? &slot->word->stamp : &file->lines[slot->index].stamp;
 		if (*seen >= file_stamp)
 			continue;
 		*seen = ++rows->stamp;
-		parse_fields(rows, file, slot, fields, end);
+		if (parse_fields(rows, file, slot, fields, end) < line->n_required)
+			rows->malformed = true;
 	}
 }
 
@@ -312,6 +353,8 @@ static void parse_values(struct rows *rows, struct rows_file *file, const char *
 					 parse_number(file->cells[i].form, p));
 		p = skip_spaces(word_end(p, ' '));
 	}
+	for (unsigned i = 0; i < file->n_cells; i++)
+		rows->malformed |= file->cells[i].stamp < rows->stamp;
 }
 
 void rows_parse(struct rows *rows, struct rows_file *file, const char *text, size_t length)
@@ -320,6 +363,7 @@ void rows_parse(struct rows *rows, struct rows_file *file, const char *text, siz
 	const char *end = text + length;
 
 	rows->stamp++;
+	rows->malformed = length == 0 && file->never_empty;
 	switch (file->format) {
 	case FORMAT_SINGLE:
 		for (unsigned i = 0; i < file->n_cells; i++)
@@ -334,7 +378,7 @@ void rows_parse(struct rows *rows, struct rows_file *file, const char *text, siz
 		break;
 	case FORMAT_NESTED:
 		if (!*file->lines[0].text)
-			parse_fields(rows, file, &wordless, text, end);
+			(void)parse_fields(rows, file, &wordless, text, end);
 		else
 			parse_nested(rows, file, text, end);
 		break;

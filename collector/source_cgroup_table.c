@@ -107,6 +107,14 @@ static int line_index(struct rows_file *file, const char *line)
 	return (int)file->n_lines++;
 }
 
+/* Whether a file with this cell always has text: what a pattern meets may not be there at all. */
+static bool is_always_there(const struct rows_need *need, enum rows_format format)
+{
+	const char *word = format == FORMAT_NESTED ? need->line : need->key;
+
+	return !word || !strchr(word, '*');
+}
+
 static struct rows_cell_id cell_id(struct rows *rows, const struct rows_need *need,
 				   enum rows_form form)
 {
@@ -129,6 +137,9 @@ static struct rows_cell_id cell_id(struct rows *rows, const struct rows_need *ne
 		.form = form,
 		.line_id = line_index(file, need->line),
 	};
+	if (file->format == FORMAT_NESTED && !strchr(need->line, '*') && !strchr(need->key, '*'))
+		file->lines[file->cells[file->n_cells].line_id].n_required++;
+	file->never_empty |= is_always_there(need, file->format);
 	id.cell = (int)file->n_cells++;
 	return id;
 }
