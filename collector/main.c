@@ -15,6 +15,7 @@
 #include "collector/main_listen.h"
 #include "collector/main_probes.h"
 #include "collector/memory.h"
+#include "collector/nearest.h"
 #include "collector/options.h"
 #include "collector/process.h"
 #include "collector/source.h"
@@ -81,12 +82,43 @@ static struct events *service_events(void *context)
 	return collector_events(daemon->collector);
 }
 
-static int service_find_source(void *context, const char *name)
+static int service_find_source(void *context, const char *name, const char **ret_nearest)
 {
+	struct nearest nearest = { .word = name };
+
 	(void)context;
-	for (size_t i = 0; i < n_sources; i++)
+	for (size_t i = 0; i < n_sources; i++) {
 		if (streq(sources[i]->name, name))
 			return (int)i;
+		nearest_offer(&nearest, sources[i]->name);
+	}
+	*ret_nearest = nearest.best;
+	return -ENOENT;
+}
+
+static int service_find_metric(void *context, const char *name, const char **ret_nearest)
+{
+	const struct daemon *daemon = context;
+	struct nearest nearest = { .word = name };
+
+	for (size_t i = 0; i < n_sources; i++) {
+		bool on = daemon->options->sources_enabled >> i & 1;
+
+		for (size_t m = 0; m < sources[i]->n_metrics; m++) {
+			const struct metric *metric = &sources[i]->metrics[m];
+
+			if (metric->only_in_api)
+				continue;
+			if (!streq(metric->name, name)) {
+				nearest_offer(&nearest, metric->name);
+				continue;
+			}
+			if (metric->optional)
+				on = on && options_metric_enabled(daemon->options, name);
+			return on ? 0 : -ECANCELED;
+		}
+	}
+	*ret_nearest = nearest.best;
 	return -ENOENT;
 }
 
@@ -276,6 +308,7 @@ static int daemon_start(struct daemon *daemon)
 		.processes = service_processes,
 		.events = service_events,
 		.find_source = service_find_source,
+		.find_metric = service_find_metric,
 		.unready = service_unready,
 	};
 	daemon->counters.config_last_reload_ok = true;

@@ -137,7 +137,7 @@ static struct rows_cell_id cell_id(struct rows *rows, const struct rows_need *ne
 		.form = form,
 		.line_id = line_index(file, need->line),
 	};
-	if (file->format == FORMAT_NESTED && !strchr(need->line, '*') && !strchr(need->key, '*'))
+	if (need->line && need->key && !strchr(need->line, '*') && !strchr(need->key, '*'))
 		file->lines[file->cells[file->n_cells].line_id].n_required++;
 	file->never_empty |= is_always_there(need, file->format);
 	id.cell = (int)file->n_cells++;

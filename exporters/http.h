@@ -30,8 +30,10 @@ struct service {
 	int (*processes)(void *context, uint64_t cgroup_id, size_t max, struct process_list *ret);
 	/* What has happened to workloads; never NULL. */
 	struct events *(*events)(void *context);
-	/* The number of a source in struct collect_request, or -ENOENT. */
-	int (*find_source)(void *context, const char *name);
+	/* The number of a source in struct collect_request, or -ENOENT and what may be meant, or NULL. */
+	int (*find_source)(void *context, const char *name, const char **ret_nearest);
+	/* 0; -ENOENT: no such family in any scrape, as above; -ECANCELED: it is switched off. */
+	int (*find_metric)(void *context, const char *name, const char **ret_nearest);
 	/* Why the daemon is not ready to serve, or NULL when it is. */
 	const char *(*unready)(void *context);
 };

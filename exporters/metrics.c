@@ -60,6 +60,16 @@ static uint64_t scrape_deadline_ns(double timeout_s)
 	return clock_monotonic_ns() + (uint64_t)(budget_s * 1e9);
 }
 
+static void reply_unknown(struct http_reply *reply, const struct http_request *request,
+			  const struct http_parameter *parameter, const char *what,
+			  const char *nearest)
+{
+	http_reply_problem(reply, request, 400, "%s=%s: there is no such %s%s%s%s.",
+			   parameter->name, parameter->value, what,
+			   nearest ? "; did you mean " : "", nearest ? nearest : "",
+			   nearest ? "?" : "");
+}
+
 /* The bits of all parameters of that name; -EINVAL after a problem document. */
 static int sources_named(const struct service *service, const struct http_request *request,
 			 const char *parameter, uint64_t *ret_sources, struct http_reply *reply)
@@ -69,12 +79,12 @@ static int sources_named(const struct service *service, const struct http_reques
 	for (size_t i = 0; i < request->n_parameters; i++) {
 		if (!streq(request->parameters[i].name, parameter))
 			continue;
-		const char *name = request->parameters[i].value;
-		int source = service->find_source(service->context, name);
+		const char *nearest = NULL;
+		int source = service->find_source(service->context, request->parameters[i].value,
+						  &nearest);
 
 		if (source < 0) {
-			http_reply_problem(reply, request, 400, "%s=%s: there is no such source.",
-					   parameter, name);
+			reply_unknown(reply, request, &request->parameters[i], "source", nearest);
 			return -EINVAL;
 		}
 		found |= UINT64_C(1) << source;
@@ -105,6 +115,30 @@ static int choose_sources(const struct service *service, const struct http_reque
 	return 0;
 }
 
+/* A name that no scrape ever has is a mistake; one that has no samples just now is none. */
+static int check_names(const struct service *service, const struct http_request *request,
+		       struct http_reply *reply)
+{
+	for (size_t i = 0; i < request->n_parameters; i++) {
+		const struct http_parameter *parameter = &request->parameters[i];
+		const char *nearest = NULL;
+		int err = 0;
+
+		if (streq(parameter->name, "name[]"))
+			err = service->find_metric(service->context, parameter->value, &nearest);
+		if (err == -ECANCELED)
+			http_reply_problem(
+				reply, request, 400,
+				"name[]=%s: this metric, or its source, is switched off.",
+				parameter->value);
+		else if (err)
+			reply_unknown(reply, request, parameter, "metric", nearest);
+		if (err)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 static struct name_filter choose_names(const struct http_request *request, struct arena *arena)
 {
 	const char **names = arena_alloc(arena, (request->n_parameters + 1) * sizeof(*names));
@@ -126,7 +160,8 @@ void metrics_handle(const struct service *service, const struct http_request *re
 	const char *escaping = "";
 	const struct renderer *renderer = renderer_negotiate(request->accept, &escaping);
 
-	if (choose_sources(service, request, &wanted.sources, reply) < 0)
+	if (choose_sources(service, request, &wanted.sources, reply) < 0 ||
+	    check_names(service, request, reply) < 0)
 		return;
 	reply->keep = xasprintf("%s%s", renderer->content_type, escaping);
 	reply->content_type = reply->keep;

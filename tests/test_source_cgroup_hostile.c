@@ -260,7 +260,8 @@ static void no_number(void **state)
 			pids = &scene->snapshot->sources[i];
 	assert_non_null(pids);
 	assert_int_equal(pids->errors, 1);
-	assert_string_equal(pids->reason, "pids.current of /victim.service: not what the kernel writes there");
+	assert_string_equal(pids->reason,
+			    "pids.current of /victim.service: not what the kernel writes there");
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

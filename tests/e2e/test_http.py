@@ -78,9 +78,32 @@ def test_choices():
         support.equal(without & {"container_last_seen"}, set())
         if not without < everything:
             raise AssertionError("exclude[] adds something")
-        for query in ("?collect[]=container&exclude[]=container", "?collect[]=nonsense",
-                      "?exclude[]=nonsense", "?collect[]="):
-            problem(daemon.get("/metrics" + query), 400)
+        # Known, but without a sample on this host.
+        support.equal(names("?name[]=container_oom_kills_total") - {"container_oom_kills_total"},
+                      set())
+        for query, detail in (
+                ("?collect[]=container&exclude[]=container", "cannot be used together"),
+                ("?collect[]=nonsense", "collect[]=nonsense: there is no such source."),
+                ("?collect[]=contaner", "no such source; did you mean container?"),
+                ("?exclude[]=nonsense", "exclude[]=nonsense: there is no such source."),
+                ("?collect[]=", "collect[]=: there is no such source"),
+                ("?collect[]=tcp", "switched off"),
+                ("?name[]=nonsense", "name[]=nonsense: there is no such metric."),
+                ("?name[]=", "name[]=: there is no such metric."),
+                ("?name[]=container_info&name[]=container_memory_rsss",
+                 "name[]=container_memory_rsss: there is no such metric; did you mean "
+                 "container_memory_rss?"),
+                ("?name[]=container_memory_percpu_bytes", "is switched off"),
+                ("?name[]=container_network_tcp_usage_total", "is switched off"),
+                # In the JSON API alone.
+                ("?name[]=container_pressure_cpu_waiting_ratio", "there is no such metric")):
+            for method in "GET", "HEAD":
+                reply = daemon.get("/metrics" + query, method=method)
+                support.equal(reply.status, 400, query)
+            reply = daemon.get("/metrics" + query)
+            problem(reply, 400)
+            if detail not in json.loads(reply.text)["detail"]:
+                raise AssertionError(f"{query}: {reply.text}")
         for timeout in ("10", "2.000", "0.001", "0", "-1", "nan", "inf", "1e308", "x" * 100, "10x"):
             reply = daemon.get("/metrics", {"X-Prometheus-Scrape-Timeout-Seconds": timeout})
             support.equal(reply.status, 200, timeout)
