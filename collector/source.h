@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "collector/meminfo.h"
 #include "collector/snapshot.h"
 
 struct lifecycle;	/* collector/lifecycle.h */
@@ -27,9 +28,12 @@ struct collection {
 	const struct runtime_context *context; /* where runtimes leave their files */
 	struct probes *probes;		       /* outlive configurations, too */
 	uint64_t deadline_ns;		       /* CLOCK_MONOTONIC; 0 is none */
+	struct meminfo meminfo;		       /* meminfo.c's: see meminfo_get() */
+	int meminfo_err;
+	bool meminfo_read;
 	/* Set by a source that may not read a part: what is so missing, a static string. */
 	const char *denied;
-	/* Set by a source that fails: what it could not read, in the snapshot's arena. Or NULL. */
+	/* Set by a source that fails: what it could not read, static or in the snapshot's arena. Or NULL. */
 	const char *place;
 	/* Set with a failure that has a sentence of its own; lives as long as the source's state. */
 	const char *reason;

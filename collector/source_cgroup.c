@@ -9,7 +9,7 @@
 #include "collector/memory.h"
 #include "collector/options.h"
 
-enum { NO_LIMIT_MARK = 0xff, KIBIBYTE = 1024 };
+enum { NO_LIMIT_MARK = 0xff };
 
 static void free_file(struct rows_file *file)
 {
@@ -39,7 +39,6 @@ void rows_close(void *state)
 	free(rows->bound);
 	free(rows->strings);
 	free(rows->variants);
-	free(rows->path_procfs);
 	free(rows->path_sysfs);
 	free(rows);
 }
@@ -50,7 +49,6 @@ int rows_open(const struct rows_table *table, const struct options *options, voi
 
 	rows->table = *table;
 	rows->sentinels = options->compat_cadvisor_sentinels;
-	rows->path_procfs = xstrdup(options->path_procfs);
 	rows->path_sysfs = xstrdup(options->path_sysfs);
 	rows->variants = xcalloc(table->n_variants + 1, sizeof(*rows->variants));
 	if (table->n_variants)
@@ -217,21 +215,16 @@ static int collect_group(struct rows *rows, struct group *group)
 	return err;
 }
 
-/* MemTotal and SwapTotal of proc_meminfo(5): what limits "/". */
+/* What limits "/". */
 static void read_machine(struct rows *rows)
 {
-	cleanup_free char *path = xasprintf("%s/meminfo", rows->path_procfs);
-	cleanup_file FILE *file = fopen(path, "re");
-	char line[128];
-	uint64_t kib;
+	const struct meminfo *meminfo;
 
 	rows->machine_memory_bytes = rows->machine_swap_bytes = 0;
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "MemTotal: %19lu kB", &kib) == 1)
-			rows->machine_memory_bytes = kib * KIBIBYTE;
-		else if (sscanf(line, "SwapTotal: %19lu kB", &kib) == 1)
-			rows->machine_swap_bytes = kib * KIBIBYTE;
-	}
+	if (meminfo_get(rows->collection, &meminfo) < 0)
+		return; /* the machine's source tells of it */
+	rows->machine_memory_bytes = meminfo->memory_bytes;
+	rows->machine_swap_bytes = meminfo->swap_bytes;
 }
 
 static void begin(struct rows *rows, struct collection *collection, struct family families[])

@@ -117,7 +117,7 @@ struct rows {
 	uint64_t stamp, group_stamp, generation;
 	uint32_t limits_size;
 	const struct group *last_parent; /* not exported itself; its limits are in parent_limit */
-	char *path_procfs, *path_sysfs;
+	char *path_sysfs;
 	/* Of the collection at hand. */
 	struct collection *collection;
 	struct family *families;

@@ -126,7 +126,7 @@ static const struct metric metrics[N_MACHINE_METRICS] = {
 #define REFRESH_NS (UINT64_C(300) * 1000000000)
 
 struct state {
-	int procfs, sysfs;
+	int sysfs;
 	char *identity[N_IDENTITY]; /* NULL: not known */
 	struct buffer text, online;
 	struct machine machine;
@@ -171,9 +171,8 @@ static int machine_open(const struct options *options, void **ret_state, const c
 	if (!state->identity[1])
 		state->identity[1] = read_identity(procfs, tree_uuid);
 	state->identity[2] = read_identity(procfs, boot_id);
-	state->procfs = procfs;
 	state->sysfs = sysfs;
-	procfs = sysfs = -1;
+	sysfs = -1;
 	*ret_state = state;
 	return 0;
 }
@@ -187,7 +186,6 @@ static void machine_close(void *opened)
 	machine_free(&state->machine);
 	buffer_free(&state->text);
 	buffer_free(&state->online);
-	close(state->procfs);
 	close(state->sysfs);
 	free(state);
 }
@@ -229,35 +227,20 @@ static const char *const *add_identity(const struct state *state, struct snapsho
 	return snapshot_labels(snapshot, n, labels);
 }
 
-/* A line "<key>: <n> kB" of meminfo, in bytes. */
-static bool meminfo_value(const char *text, const char *key, uint64_t *ret)
-{
-	const char *line = strstr(text, key);
-	char *end;
-
-	if (!line)
-		return false;
-	errno = 0;
-	uint64_t kib = strtoull(line + strlen(key), &end, 10);
-	if (errno || strncmp(end, " kB", 3) != 0 || kib > UINT64_MAX / 1024)
-		return false;
-	*ret = kib * 1024;
-	return true;
-}
-
-static int add_memory(struct state *state, struct snapshot *snapshot, struct family families[],
+static int add_memory(struct collection *collection, struct family families[],
 		      const char *const *identity)
 {
-	uint64_t bytes;
-	int err = file_read_at(state->procfs, "meminfo", 65536, &state->text);
+	struct snapshot *snapshot = collection->snapshot;
+	const struct meminfo *meminfo;
+	int err = meminfo_get(collection, &meminfo);
 
-	if (err < 0)
+	if (err)
 		return err;
-	if (!meminfo_value(state->text.data, "MemTotal:", &bytes))
-		return -EBADMSG;
-	family_add_integer(snapshot, &families[MACHINE_MEMORY], NULL, identity, bytes);
-	if (meminfo_value(state->text.data, "SwapTotal:", &bytes))
-		family_add_integer(snapshot, &families[MACHINE_SWAP], NULL, identity, bytes);
+	family_add_integer(snapshot, &families[MACHINE_MEMORY], NULL, identity,
+			   meminfo->memory_bytes);
+	if (meminfo->has_swap)
+		family_add_integer(snapshot, &families[MACHINE_SWAP], NULL, identity,
+				   meminfo->swap_bytes);
 	return 0;
 }
 
@@ -267,7 +250,7 @@ static int machine_collect(void *opened, struct collection *collection, struct f
 	struct state *state = opened;
 	const char *const *identity = add_identity(state, snapshot, NULL);
 	int hardware_err = refresh(state, families);
-	int memory_err = add_memory(state, snapshot, families, identity);
+	int memory_err = add_memory(collection, families, identity);
 
 	for (size_t i = 0; !hardware_err && i < state->machine.n; i++) {
 		const struct machine_value *value = &state->machine.values[i];
@@ -279,6 +262,14 @@ static int machine_collect(void *opened, struct collection *collection, struct f
 	}
 	family_add_integer(snapshot, &families[MACHINE_SCRAPE_ERROR], NULL, NULL,
 			   hardware_err || memory_err);
+	if (hardware_err && !is_absent(hardware_err)) {
+		collection->place = "the list of processors of sysfs";
+		return hardware_err;
+	}
+	if (memory_err && !is_absent(memory_err)) {
+		collection->place = "meminfo of procfs";
+		return memory_err;
+	}
 	return 0;
 }
 
