@@ -17,12 +17,11 @@
 #include "collector/options.h"
 #include "collector/probes/probes.h"
 #include "collector/probes/ring.h"
+#include "collector/recent.h"
 #include "collector/source.h"
 
 enum { FOLLOW_AGAIN_MS = 100 };
-enum { SHARED_SNAPSHOTS = 4 }; /* sets of sources that are asked for in turn: several scrapers */
-
-static const uint64_t longest_share_ns = UINT64_C(10) * 1000 * 1000 * 1000;
+enum { RETRY_LONGEST_S = 60 }; /* until a source that could not open is tried again */
 
 struct opened {
 	void *state;
@@ -32,6 +31,9 @@ struct opened {
 	bool enabled, open;
 	bool was_up; /* as last logged */
 	bool denied; /* logged */
+	unsigned tries;
+	uint64_t
+		retry_ns; /* CLOCK_MONOTONIC from which it is opened again; 0: not before a reload */
 };
 
 struct collector {
@@ -44,7 +46,7 @@ struct collector {
 	struct news *news;
 	struct opened *sources;
 	uint64_t generation;
-	const struct snapshot *shared[SHARED_SNAPSHOTS];
+	struct recent recent;
 	bool walk_failed;     /* as last logged */
 	bool late;	      /* the last scrape was not complete */
 	bool metadata_denied; /* logged */
@@ -58,10 +60,40 @@ static void log_source(const struct source *source, const char *reason)
 		log_info("source is up again", "source", source->name);
 }
 
+/* What was missing may be there a moment later, without any change of the host. */
+static bool is_passing(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EAGAIN ||
+	       err == -EBUSY || err == -ENOBUFS;
+}
+
+/* 0 or -errno: why it is down is in ->reason. */
+static int try_open(const struct options *options, struct opened *opened, size_t i)
+{
+	const char *reason = NULL;
+	int err = sources[i]->open(options, &opened->state, &reason);
+
+	opened->open = !err;
+	opened->reason = NULL;
+	opened->retry_ns = 0;
+	if (!err || err == -ECANCELED)
+		return err;
+	opened->reason = reason ? reason : strerror(-err);
+	if (!is_passing(err))
+		return err;
+	unsigned pause_s = opened->tries < 6 ? 1U << opened->tries : RETRY_LONGEST_S;
+	opened->tries++;
+	opened->retry_ns = clock_monotonic_ns() + pause_s * UINT64_C(1000000000);
+	if (reason) { /* what no reason of a source's own tells */
+		free(opened->failure);
+		opened->reason = opened->failure = xasprintf("%s: %s", reason, strerror(-err));
+	}
+	return err;
+}
+
 static void open_source(struct collector *collector, size_t i)
 {
 	struct opened *opened = &collector->sources[i];
-	const char *reason = NULL;
 
 	opened->enabled = collector->options->sources_enabled >> i & 1;
 	opened->was_up = true;
@@ -71,16 +103,11 @@ static void open_source(struct collector *collector, size_t i)
 		opened->open = true;
 		return;
 	}
-	int err = sources[i]->open(collector->options, &opened->state, &reason);
-	opened->open = !err;
+	int err = try_open(collector->options, opened, i);
 	if (err == -ECANCELED) /* an option of its own switches it off */
 		opened->enabled = false;
 	if (!err || err == -ECANCELED)
 		return;
-	opened->reason = reason ? reason : strerror(-err);
-	if (reason &&
-	    (err == -EMFILE || err == -ENFILE)) /* what no reason of a source's own tells */
-		opened->reason = opened->failure = xasprintf("%s: %s", reason, strerror(-err));
 	opened->was_up = false;
 	log_source(sources[i], opened->reason);
 }
@@ -131,8 +158,7 @@ void collector_free(struct collector *collector)
 {
 	if (!collector)
 		return;
-	for (size_t i = 0; i < SHARED_SNAPSHOTS; i++)
-		snapshot_unref(collector->shared[i]);
+	recent_clear(&collector->recent);
 	for (size_t i = 0; i < n_sources; i++) {
 		if (collector->sources[i].open && !sources[i]->probe)
 			sources[i]->close(collector->sources[i].state);
@@ -337,6 +363,8 @@ static void collect_source(struct collector *collector, struct collection *colle
 	uint64_t start = clock_monotonic_ns();
 	int err = -ETIME;
 
+	if (opened->retry_ns && clock_monotonic_ns() >= opened->retry_ns)
+		(void)try_open(collector->options, opened, i); /* said when it is up */
 	collection->denied = collection->place = collection->reason = NULL;
 	if (!opened->open || !(collection->snapshot->sources_read >> i & 1))
 		return;
@@ -398,67 +426,18 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 	return snapshot;
 }
 
-/* The youngest kept snapshot of exactly these sources, if it is young enough and whole. */
-static const struct snapshot *find_shared(const struct collector *collector, uint64_t wanted,
-					  uint64_t max_age_ms)
-{
-	uint64_t now = clock_monotonic_ns();
-
-	for (size_t i = 0; i < SHARED_SNAPSHOTS; i++) {
-		const struct snapshot *s = collector->shared[i];
-
-		if (s && s->sources_read == wanted && s->complete &&
-		    now - s->monotonic_ns <= max_age_ms * 1000000)
-			return s;
-	}
-	return NULL;
-}
-
-/* Memory for one snapshot at a time, not for two: what the new one replaces goes first. */
-static void drop_old(struct collector *collector, uint64_t wanted)
-{
-	uint64_t now = clock_monotonic_ns();
-
-	for (size_t i = 0; i < SHARED_SNAPSHOTS; i++) {
-		const struct snapshot *s = collector->shared[i];
-
-		if (s && (s->sources_read == wanted || now - s->monotonic_ns > longest_share_ns)) {
-			snapshot_unref(s);
-			collector->shared[i] = NULL;
-		}
-	}
-}
-
-/* Takes a free place, else that of the oldest. */
-static void share(struct collector *collector, const struct snapshot *snapshot)
-{
-	size_t place = 0;
-
-	for (size_t i = 0; i < SHARED_SNAPSHOTS; i++) {
-		const struct snapshot *s = collector->shared[i];
-
-		if (!s) {
-			place = i;
-			break;
-		}
-		if (s->generation < collector->shared[place]->generation)
-			place = i;
-	}
-	snapshot_unref(collector->shared[place]);
-	collector->shared[place] = snapshot_ref(snapshot);
-}
-
 const struct snapshot *collector_acquire(struct collector *collector,
 					 const struct collect_request *request)
 {
 	uint64_t wanted = request->sources & collector->options->sources_enabled;
-	const struct snapshot *snapshot = find_shared(collector, wanted, request->max_age_ms);
+	const struct snapshot *snapshot =
+		recent_find(&collector->recent, wanted, request->max_age_ms);
 
 	if (snapshot)
 		return snapshot_ref(snapshot);
-	drop_old(collector, wanted);
+	recent_make_room(&collector->recent, wanted);
 	snapshot = collect(collector, request);
-	share(collector, snapshot);
+	recent_keep(&collector->recent, snapshot);
 	return snapshot;
 }
 

@@ -269,7 +269,7 @@ int rows_collect(void *state, struct collection *collection, struct family famil
 			err = one;
 	}
 	if (!err && rows->words_full) {
-		collection->place = "more devices or resources than are kept";
+		collection->reason = "more devices or resources than are kept";
 		err = -ENOBUFS;
 	}
 	return err;

@@ -131,14 +131,16 @@ static struct rows_cell_id cell_id(struct rows *rows, const struct rows_need *ne
 		return id;
 	}
 	file->cells = xreallocarray(file->cells, file->n_cells + 1, sizeof(*file->cells));
+	int line = line_index(file, need->line);
 	file->cells[file->n_cells] = (struct rows_cell){
 		.line = need->line,
 		.key = need->key,
 		.form = form,
-		.line_id = line_index(file, need->line),
+		.line_id = line,
 	};
-	if (need->line && need->key && !strchr(need->line, '*') && !strchr(need->key, '*'))
-		file->lines[file->cells[file->n_cells].line_id].n_required++;
+	if (file->lines && need->line && need->key && !strchr(need->line, '*') &&
+	    !strchr(need->key, '*'))
+		file->lines[line].n_required++;
 	file->never_empty |= is_always_there(need, file->format);
 	id.cell = (int)file->n_cells++;
 	return id;

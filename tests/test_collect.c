@@ -2,6 +2,7 @@
 /* Whole collections over a scratch tree, with the real sources. */
 #include "collector/collect.h"
 
+#include <sys/resource.h>
 #include <time.h>
 
 #include "collector/cgroups.h"
@@ -193,13 +194,73 @@ static void fills_all_labels(void **state)
 	snapshot_unref(s);
 }
 
+static const struct source_status *status_of(const struct snapshot *s, const char *source)
+{
+	for (size_t i = 0; i < s->n_sources; i++)
+		if (streq(s->sources[i].name, source))
+			return &s->sources[i];
+	fail_msg("no source %s", source);
+	return NULL;
+}
+
+/* A collector that had descriptors for the hierarchy, but not for all sources; NULL: none can be had. */
+static const struct snapshot *start_with_few_descriptors(struct world *w,
+							 const struct rlimit *limit)
+{
+	for (rlim_t n = 4; n < 256; n++) {
+		const struct rlimit few = { .rlim_cur = n, .rlim_max = limit->rlim_max };
+
+		collector_free(w->collector);
+		w->collector = NULL;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		int err = collector_new(&w->options, &w->counters, &w->collector);
+		const struct snapshot *s = err ? NULL : acquire(w, ~UINT64_C(0), 0, 0);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, limit), 0);
+		if (s && status_of(s, "machine")->reason &&
+		    strstr(status_of(s, "machine")->reason, "Too many open files"))
+			return s;
+		snapshot_unref(s);
+	}
+	return NULL;
+}
+
+/* What could not open for want of descriptors is opened by a later scrape, without a reload. */
+static void opens_again(void **state)
+{
+	struct world *w = *state;
+	struct rlimit limit;
+
+	tree_mkdir(w->tree, "sys");
+	tree_write(w->tree, "proc/meminfo", "MemTotal: 7 kB\n");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	const struct snapshot *s = start_with_few_descriptors(w, &limit);
+	assert_non_null(s);
+	assert_false(status_of(s, "machine")->up);
+	assert_null(sample_of(s, "machine_memory_bytes", NULL));
+	for (int i = 0; i < 3000 && !status_of(s, "machine")->up; i++) {
+		const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
+
+		nanosleep(&moment, NULL);
+		snapshot_unref(s);
+		s = acquire(w, ~UINT64_C(0), 0, 0);
+	}
+	assert_true(status_of(s, "machine")->up);
+	assert_null(status_of(s, "machine")->reason);
+	assert_int_equal(sample_of(s, "machine_memory_bytes", NULL)->integer, 7168);
+	snapshot_unref(s);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(tells_who_is_there),	TEST(keeps_the_start_time),
-		TEST(shares_by_set_of_sources), TEST(honours_the_deadline),
-		TEST(follows_changes),		TEST(fills_all_labels),
+		TEST(tells_who_is_there),
+		TEST(keeps_the_start_time),
+		TEST(shares_by_set_of_sources),
+		TEST(honours_the_deadline),
+		TEST(follows_changes),
+		TEST(fills_all_labels),
+		TEST(opens_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
