@@ -293,6 +293,25 @@ static const char *describe(struct opened *opened, const struct collection *coll
 	return opened->failure;
 }
 
+/* On a hybrid host: a source without its controller is no failure, but has nothing or little to tell. */
+static const char *describe_missing(const struct collection *collection, size_t i)
+{
+	const char *controller = sources[i]->controller;
+	size_t length = controller ? strlen(controller) : 0;
+
+	for (const char *on_v1 = collection->hierarchy->v1_controllers; length && *on_v1;) {
+		size_t n = strcspn(on_v1, ",");
+
+		if (n == length && memcmp(on_v1, controller, n) == 0) {
+			cleanup_free char *reason =
+				xasprintf("controller %s is on cgroup v1", controller);
+			return keep_reason(collection->snapshot, reason);
+		}
+		on_v1 += n + (on_v1[n] == ',');
+	}
+	return NULL;
+}
+
 /* After a source has run: what it managed, and a line in the log when that has changed. */
 static void record(struct collector *collector, struct collection *collection, size_t i, int err,
 		   struct family *families)
@@ -316,7 +335,8 @@ static void record(struct collector *collector, struct collection *collection, s
 	}
 	status->collected = true;
 	status->up = !err;
-	status->reason = keep_reason(collection->snapshot, opened->reason);
+	status->reason = err ? keep_reason(collection->snapshot, opened->reason)
+			     : describe_missing(collection, i);
 	status->errors = opened->errors;
 	if (err == -ETIME) /* said above, once for all sources */
 		return;

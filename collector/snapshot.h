@@ -69,7 +69,8 @@ struct family {
 struct source_status {
 	const char *name;
 	const char *help;
-	const char *reason;   /* why it is down; NULL when it is up */
+	const char
+		*reason; /* why it is down, or, when it is up, why most of it is missing; or NULL */
 	uint64_t duration_ns; /* of this collection */
 	uint64_t errors;      /* collections that failed, ever */
 	uint64_t series;      /* samples in this snapshot */

@@ -43,6 +43,8 @@ struct source {
 	const char *name; /* --collector.NAME, collect[]=NAME, {source="NAME"} */
 	const char *help; /* what it reads, in a few words, for --help and the landing page */
 	bool optional;	  /* off unless --collector.NAME */
+	const char
+		*controller; /* as cgroup v1 calls it: without it on v2 most is missing; or NULL */
 	bool always; /* also after the deadline: it tells of what is so missing, and is quick */
 	const struct metric *metrics;
 	size_t n_metrics;

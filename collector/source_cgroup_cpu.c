@@ -240,6 +240,7 @@ static int open_cpu(const struct options *options, void **ret_state, const char 
 const struct source source_cpu = {
 	.name = "cpu",
 	.help = "CPU time, throttling, weight and quota, from cpu.*",
+	.controller = "cpu",
 	.metrics = metrics,
 	.n_metrics = ARRAY_SIZE(metrics),
 	.open = open_cpu,

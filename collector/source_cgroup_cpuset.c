@@ -34,6 +34,7 @@ static int open_cpuset(const struct options *options, void **ret_state, const ch
 const struct source source_cpuset = {
 	.name = "cpuset",
 	.help = "number of usable CPUs, from cpuset.*",
+	.controller = "cpuset",
 	.metrics = metrics,
 	.n_metrics = ARRAY_SIZE(metrics),
 	.open = open_cpuset,

@@ -124,6 +124,7 @@ const struct source source_hugetlb = {
 	.name = "hugetlb",
 	.help = "huge pages of hugetlbfs, from hugetlb.*",
 	.optional = true,
+	.controller = "hugetlb",
 	.metrics = metrics,
 	.n_metrics = ARRAY_SIZE(metrics),
 	.open = open_hugetlb,

@@ -179,6 +179,7 @@ static int open_io(const struct options *options, void **ret_state, const char *
 const struct source source_io = {
 	.name = "io",
 	.help = "block I/O by device and its limits, from io.*",
+	.controller = "blkio",
 	.metrics = metrics,
 	.n_metrics = ARRAY_SIZE(metrics),
 	.open = open_io,

@@ -482,6 +482,7 @@ static int open_memory(const struct options *options, void **ret_state, const ch
 const struct source source_memory = {
 	.name = "memory",
 	.help = "memory and swap: use, limits, events and reclaim, from memory.*",
+	.controller = "memory",
 	.metrics = metrics,
 	.n_metrics = ARRAY_SIZE(metrics),
 	.open = open_memory,

@@ -487,6 +487,7 @@ static int open_memory_stat(const struct options *options, void **ret_state,
 const struct source source_memory_stat = {
 	.name = "memory_stat",
 	.help = "the rest of memory.stat and memory.numa_stat, row by row on request",
+	.controller = "memory",
 	.metrics = metrics,
 	.n_metrics = ARRAY_SIZE(metrics),
 	.open = open_memory_stat,

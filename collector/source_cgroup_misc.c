@@ -59,6 +59,7 @@ const struct source source_misc = {
 	.name = "misc",
 	.help = "counted resources such as SEV keys, from misc.*",
 	.optional = true,
+	.controller = "misc",
 	.metrics = metrics,
 	.n_metrics = ARRAY_SIZE(metrics),
 	.open = open_misc,

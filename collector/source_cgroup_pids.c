@@ -85,6 +85,7 @@ static int open_pids(const struct options *options, void **ret_state, const char
 const struct source source_pids = {
 	.name = "pids",
 	.help = "threads and their limits, from pids.*",
+	.controller = "pids",
 	.metrics = metrics,
 	.n_metrics = ARRAY_SIZE(metrics),
 	.open = open_pids,

@@ -36,6 +36,7 @@ const struct source source_rdma = {
 	.name = "rdma",
 	.help = "RDMA handles and objects, from rdma.*",
 	.optional = true,
+	.controller = "rdma",
 	.metrics = metrics,
 	.n_metrics = ARRAY_SIZE(metrics),
 	.open = open_rdma,

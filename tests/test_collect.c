@@ -250,6 +250,29 @@ static void opens_again(void **state)
 	snapshot_unref(s);
 }
 
+/* On a hybrid host a source that is up without a series says why. */
+static void tells_of_v1(void **state)
+{
+	struct world *w = *state;
+
+	tree_write(w->tree, "proc/self/mountinfo",
+		   "30 25 0:27 / /v1/memory rw - cgroup cgroup rw,memory\n"
+		   "31 25 0:28 / /v1/io rw - cgroup cgroup rw,blkio,pids\n");
+	collector_free(w->collector);
+	assert_int_equal(collector_new(&w->options, &w->counters, &w->collector), 0);
+	const struct snapshot *s = acquire(w, ~UINT64_C(0), 0, 0);
+	const struct source_status *memory = status_of(s, "memory");
+
+	assert_true(memory->up);
+	assert_int_equal(memory->series, 0);
+	assert_string_equal(memory->reason, "controller memory is on cgroup v1");
+	assert_string_equal(status_of(s, "io")->reason, "controller blkio is on cgroup v1");
+	assert_string_equal(status_of(s, "pids")->reason, "controller pids is on cgroup v1");
+	assert_null(status_of(s, "cpu")->reason);
+	assert_null(status_of(s, "pressure")->reason);
+	snapshot_unref(s);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -261,6 +284,7 @@ int main(void)
 		TEST(follows_changes),
 		TEST(fills_all_labels),
 		TEST(opens_again),
+		TEST(tells_of_v1),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,7 +143,7 @@ static void write_source(struct buffer *out, const struct source_status *source)
 		buffer_printf(out, " series, %.1f&nbsp;ms</span>",
 			      (double)source->duration_ns / 1e6);
 	}
-	if (source->enabled && !source->up && source->reason) {
+	if (source->enabled && source->reason) {
 		buffer_puts(out, " <span class=\"detail\">");
 		html_text(out, source->reason);
 		buffer_puts(out, "</span>");
