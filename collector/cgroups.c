@@ -196,6 +196,7 @@ static void visit(struct hierarchy *hierarchy, struct group *group)
 	if (err && err != -ENOENT && err != -ENODEV) {
 		/* What was known stays until the directory can be listed again. */
 		hierarchy->walk_errors++;
+		hierarchy->incomplete = true;
 		for (struct group *child = group->first_child; child; child = child->next_sibling)
 			child->seen = hierarchy->walks;
 	}
@@ -241,10 +242,12 @@ static int walk(struct hierarchy *hierarchy, bool all)
 	uint64_t now = clock_monotonic_ns();
 	struct stat st;
 
+	hierarchy->incomplete = true; /* unless the root is there */
 	if (fstat(hierarchy->root_fd, &st) < 0)
 		return -errno;
 	if (st.st_nlink == 0)
 		return -ENODEV;
+	hierarchy->incomplete = false;
 	hierarchy->walks++;
 	hierarchy->n_groups = 0;
 	if (all)

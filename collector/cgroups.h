@@ -63,6 +63,7 @@ struct hierarchy {
 	size_t open_dirs, dir_budget; /* directory descriptors */
 	size_t open_fds, fd_budget;   /* kept file descriptors */
 	uint64_t walk_errors;	      /* directories that could not be opened or listed, ever */
+	bool incomplete;	      /* the last walk could not list all */
 	uint64_t groups_dropped;      /* too deep, too long or too many in the last walk */
 	uint64_t fd_exhausted;	      /* times a descriptor was wanted and none was left, ever */
 	char *buffer;		      /* for group_read(); owned here so that no scrape allocates */

@@ -2,17 +2,14 @@
 #include "collector/option_rows.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <yaml.h>
 
 #include "collector/cleanup.h"
 #include "collector/memory.h"
 #include "collector/nearest.h"
-
-enum { FILE_BYTES = 1 << 20 };
+#include "collector/text_file.h"
 
 struct config {
 	const char *file;
@@ -343,33 +340,12 @@ static int read_stream(struct config *config)
 
 static int read_file(struct config *config)
 {
-	/* Without waiting for the writer of a FIFO. */
-	cleanup_close int fd = open(config->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat stat_of;
+	const char *reason = NULL;
 
-	if (fd < 0 || fstat(fd, &stat_of) < 0) {
-		config->error = xasprintf("%s: %s", config->file, strerror(errno));
-		return -EINVAL;
-	}
-	if (!S_ISREG(stat_of.st_mode)) {
-		config->error = xasprintf("%s: not a regular file", config->file);
-		return -EINVAL;
-	}
-	for (;;) {
-		ssize_t n = read(fd, buffer_reserve(&config->text, 16384), 16384);
-
-		if (n < 0) {
-			config->error = xasprintf("%s: %s", config->file, strerror(errno));
-			return -EINVAL;
-		}
-		if (!n)
-			return 0;
-		config->text.length += (size_t)n;
-		if (config->text.length > FILE_BYTES) {
-			config->error = xasprintf("%s: larger than 1 MiB", config->file);
-			return -EINVAL;
-		}
-	}
+	if (text_file_read(config->file, &config->text, &reason) == 0)
+		return 0;
+	config->error = xasprintf("%s: %s", config->file, reason);
+	return -EINVAL;
 }
 
 int config_read(const char *file, const struct option_table *table, struct option_values *values,

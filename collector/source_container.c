@@ -31,8 +31,7 @@ static const struct metric metrics[] = {
 	},
 	[SCRAPE_ERROR] = {
 		.name = "container_scrape_error",
-		.help = "1 if a cgroup directory could not be opened or listed since the last scrape, "
-			"else 0.",
+		.help = "1 if a cgroup directory could not be opened or listed in this scrape, else 0.",
 		.scope = SCOPE_HOST,
 	},
 };
@@ -49,7 +48,6 @@ struct state {
 	bool procs_known;
 	int64_t boot_ms;
 	int64_t ticks_per_s;
-	uint64_t walk_errors;
 };
 
 static int container_open(const struct options *options, void **ret_state, const char **ret_reason)
@@ -174,8 +172,7 @@ static int container_collect(void *opened, struct collection *collection, struct
 		add_workload(state, collection->snapshot, families, group);
 	}
 	family_add_integer(collection->snapshot, &families[SCRAPE_ERROR], NULL, NULL,
-			   hierarchy->walk_errors != state->walk_errors);
-	state->walk_errors = hierarchy->walk_errors;
+			   hierarchy->incomplete);
 	return 0;
 }
 

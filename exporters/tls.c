@@ -10,6 +10,7 @@
 #include "collector/buffer.h"
 #include "collector/cleanup.h"
 #include "collector/memory.h"
+#include "collector/text_file.h"
 #include "exporters/tls_names.h"
 #include "exporters/web_config.h"
 
@@ -46,18 +47,22 @@ static void cleanup_datum(gnutls_datum_t *datum)
 static int load_pem(const char *inlined, const char *path, const char *what,
 		    gnutls_datum_t *ret_pem, char **ret_error)
 {
-	if (*path) {
-		int r = gnutls_load_file(path, ret_pem);
+	cleanup(buffer_free) struct buffer text = { 0 };
+	const char *reason = NULL;
 
-		return r < 0 ? fail(ret_error, "cannot read %s %s: %s", what, path,
-				    errno ? strerror(errno) : gnutls_strerror(r))
-			     : 0;
-	}
-	ret_pem->size = (unsigned int)strlen(inlined);
-	ret_pem->data = gnutls_malloc(ret_pem->size + 1);
+	if (!*path)
+		buffer_puts(&text, inlined);
+	else if (text_file_read(path, &text, &reason) < 0)
+		return fail(ret_error, "cannot read %s %s: %s", what, path, reason);
+	ret_pem->size = (unsigned int)text.length;
+	ret_pem->data = gnutls_malloc(text.length + 1);
 	if (!ret_pem->data)
 		abort();
-	memcpy(ret_pem->data, inlined, ret_pem->size + 1);
+	if (text.length) {
+		memcpy(ret_pem->data, text.data, text.length);
+		explicit_bzero(text.data, text.length);
+	}
+	ret_pem->data[text.length] = '\0';
 	return 0;
 }
 

@@ -5,8 +5,10 @@
 #include <stdarg.h>
 #include <strings.h>
 
+#include "collector/buffer.h"
 #include "collector/cleanup.h"
 #include "collector/memory.h"
+#include "collector/text_file.h"
 #include "exporters/web_config.h"
 
 struct web_yaml {
@@ -209,14 +211,14 @@ int web_yaml_pairs(struct web_yaml *yaml, yaml_node_t *node, struct web_pair **p
 	return 0;
 }
 
-static int load_document(struct web_yaml *yaml, FILE *file)
+static int load_document(struct web_yaml *yaml, const struct buffer *text)
 {
 	yaml_parser_t parser;
 	int r = 0;
 
 	if (!yaml_parser_initialize(&parser))
 		abort();
-	yaml_parser_set_input_file(&parser, file);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text->data, text->length);
 	if (!yaml_parser_load(&parser, &yaml->document)) {
 		yaml->error = xasprintf("%s:%zu: %s", yaml->path, parser.problem_mark.line + 1,
 					parser.problem ? parser.problem : "this is not YAML");
@@ -228,22 +230,23 @@ static int load_document(struct web_yaml *yaml, FILE *file)
 
 int web_yaml_read(const char *path, const struct web_yaml_key *keys, size_t n, char **ret_error)
 {
-	cleanup_file FILE *file = fopen(path, "re");
+	cleanup(buffer_free) struct buffer text = { 0 };
 	struct web_yaml yaml = { .path = path };
+	const char *reason = NULL;
 	yaml_node_t *root;
-	int r;
+	int r = text_file_read(path, &text, &reason);
 
-	if (!file) {
-		r = -errno;
-		*ret_error = xasprintf("cannot read %s: %s", path, strerror(-r));
+	if (r < 0) {
+		*ret_error = xasprintf("cannot read %s: %s", path, reason);
 		return r;
 	}
-	r = load_document(&yaml, file);
+	r = load_document(&yaml, &text);
 	if (r == 0) {
 		root = yaml_document_get_root_node(&yaml.document);
 		r = root ? web_yaml_map(&yaml, root, "", keys, n) : 0;
 		yaml_document_delete(&yaml.document);
 	}
+	explicit_bzero(text.data, text.length); /* a key may stand in it */
 	if (r < 0)
 		*ret_error = yaml.error;
 	return r;

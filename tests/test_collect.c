@@ -273,6 +273,21 @@ static void tells_of_v1(void **state)
 	snapshot_unref(s);
 }
 
+/* Each scraper is told, not only the one that comes first. */
+static void tells_each_scraper(void **state)
+{
+	struct world *w = *state;
+	cleanup_free char *root = xasprintf("%s/cgroup", w->tree);
+
+	tree_remove(xstrdup(root));
+	for (int i = 0; i < 2; i++) {
+		const struct snapshot *s = acquire(w, ~UINT64_C(0), 0, 0);
+
+		assert_int_equal(sample_of(s, "container_scrape_error", NULL)->integer, 1);
+		snapshot_unref(s);
+	}
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -285,6 +300,7 @@ int main(void)
 		TEST(fills_all_labels),
 		TEST(opens_again),
 		TEST(tells_of_v1),
+		TEST(tells_each_scraper),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,30 @@ static void test_no_file(void **state)
 	assert_non_null(strstr(error, "/nonexistent/web.yml"));
 }
 
+/* Neither waits for a FIFO's writer nor reads without end. */
+static void test_no_regular_file(void **state)
+{
+	char *tree = tree_new();
+	cleanup_free char *path = xasprintf("%s/web.yml", tree), *large = xmalloc((1 << 20) + 2);
+	struct web_config *config = NULL;
+	char *error = NULL;
+
+	(void)state;
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(web_config_load(path, &config, &error), -EINVAL);
+	assert_non_null(strstr(error, "web.yml: not a regular file"));
+	free(error);
+	assert_int_equal(unlink(path), 0);
+	memset(large, '#', (1 << 20) + 1);
+	large[(1 << 20) + 1] = '\0';
+	assert_int_equal(load(tree, large, &config, &error), -EFBIG);
+	assert_non_null(strstr(error, "web.yml: larger than 1 MiB"));
+	free(error);
+	assert_int_equal(web_config_load("/dev/zero", &config, &error), -EINVAL);
+	free(error);
+	tree_remove(tree);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +148,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_of_it),
 		cmocka_unit_test(test_errors_name_the_line),
 		cmocka_unit_test(test_no_file),
+		cmocka_unit_test(test_no_regular_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
