@@ -16,7 +16,7 @@ struct events *events_new(void)
 	return xcalloc(1, sizeof(struct events));
 }
 
-/* The strings of an event, to be copied and freed alike. */
+/* The strings of an event, the first one first. */
 static void list_strings(struct event *event, char **ret_strings[7])
 {
 	char **const strings[] = { &event->path,	&event->name, &event->image,
@@ -28,11 +28,7 @@ static void list_strings(struct event *event, char **ret_strings[7])
 
 static void event_clear(struct event *event)
 {
-	char **strings[7];
-
-	list_strings(event, strings);
-	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
-		free(*strings[i]);
+	free(event->path); /* all strings: see keep_strings() */
 	*event = (struct event){ 0 };
 }
 
@@ -45,18 +41,36 @@ void events_free(struct events *events)
 	free(events);
 }
 
+/* Copies all strings into one piece of memory, for seven pieces of each event would leave holes. */
+static void keep_strings(struct event *event)
+{
+	char **strings[7], *block;
+	size_t lengths[7], size = 0;
+
+	list_strings(event, strings);
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
+		lengths[i] = *strings[i] ? strlen(*strings[i]) : 0;
+		size += lengths[i] + 1;
+	}
+	block = xmalloc(size);
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
+		if (lengths[i])
+			memcpy(block, *strings[i], lengths[i]);
+		block[lengths[i]] = '\0';
+		*strings[i] = block;
+		block += lengths[i] + 1;
+	}
+}
+
 uint64_t events_add(struct events *events, const struct event *event)
 {
 	uint64_t number = ++events->added;
 	struct event *place = &events->ring[number % EVENTS_MAX];
-	char **strings[7];
 
 	event_clear(place);
 	*place = *event;
 	place->number = number;
-	list_strings(place, strings);
-	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
-		*strings[i] = xstrdup(*strings[i] ? *strings[i] : "");
+	keep_strings(place);
 	if (!place->runtime)
 		place->runtime = "";
 	return number;

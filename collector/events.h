@@ -19,7 +19,7 @@ struct totals {
 	int64_t time_ms; /* Unix time of that reading; 0: none */
 };
 
-/* Strings are owned by the ring, valid UTF-8, never NULL ("" is unknown). */
+/* Strings are owned by the ring (one piece of memory, from `path` on), valid UTF-8, never NULL. */
 struct event {
 	uint64_t number; /* from 1; never used twice */
 	int64_t time_ms; /* Unix time at which it was noticed */

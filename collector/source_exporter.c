@@ -79,7 +79,8 @@ static const struct metric metrics[] = {
 	},
 	[HTTP_REQUESTS] = {
 		.name = "tallyman_http_requests_total",
-		.help = "HTTP requests that were answered, by status code.",
+		.help = "HTTP requests that were answered, by status code. What libmicrohttpd itself "
+			"refuses (no HTTP, too long: 400, 413, 414, 431) is not in it.",
 		.labels = { "code" },
 		.type = METRIC_COUNTER,
 		.scope = SCOPE_HOST,

@@ -19,6 +19,20 @@ static void put_key(struct buffer *out, const struct survivor_key *key)
 	}
 }
 
+/* The key whose strings stand there. */
+static struct survivor_key read_key(const char *id)
+{
+	struct survivor_key key = { .kind = (enum workload_kind)(*id - 'a') };
+	const char **const strings[] = { &key.namespace, &key.pod, &key.container, &key.name };
+
+	id++;
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
+		*strings[i] = id;
+		id += strlen(id) + 1;
+	}
+	return key;
+}
+
 struct entry *keys_get(struct keys *keys, const struct survivor_key *key)
 {
 	cleanup(buffer_free) struct buffer id = { 0 };
@@ -28,18 +42,11 @@ struct entry *keys_get(struct keys *keys, const struct survivor_key *key)
 	HASH_FIND(hh, keys->by_id, id.data, id.length, entry);
 	if (entry)
 		return entry;
-	entry = xcalloc(1, sizeof(*entry));
-	entry->key = (struct survivor_key){
-		.kind = key->kind,
-		.name = xstrdup(key->name),
-		.namespace = xstrdup(key->namespace),
-		.pod = xstrdup(key->pod),
-		.container = xstrdup(key->container),
-	};
+	entry = xcalloc(1, sizeof(*entry) + id.length);
 	entry->attempt = -1;
-	entry->id = xmalloc(id.length);
 	entry->id_length = id.length;
 	memcpy(entry->id, id.data, id.length);
+	entry->key = read_key(entry->id);
 	HASH_ADD_KEYPTR(hh, keys->by_id, entry->id, entry->id_length, entry);
 	DL_APPEND(keys->gone, entry);
 	keys->n_gone++;
@@ -53,11 +60,6 @@ static void forget(struct keys *keys, struct entry *entry)
 		keys->n_gone--;
 	}
 	HASH_DEL(keys->by_id, entry);
-	free((char *)entry->key.name);
-	free((char *)entry->key.namespace);
-	free((char *)entry->key.pod);
-	free((char *)entry->key.container);
-	free(entry->id);
 	free(entry);
 }
 

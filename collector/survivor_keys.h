@@ -11,9 +11,7 @@ enum {
 }; /* keys without a living cgroup; those with one are bounded by these */
 
 struct entry {
-	struct survivor_key key; /* strings are owned */
-	char *id;		 /* the key as one string of `id_length` bytes */
-	size_t id_length;
+	struct survivor_key key; /* strings are parts of `id` */
 	uint64_t oom_kills, restarts;
 	uint64_t shown_kills, shown_restarts; /* what was shown last */
 	bool counts_kills, counts_restarts, excluded, has_exit_code;
@@ -25,6 +23,8 @@ struct entry {
 	bool visible; /* when last shown */
 	struct entry *prev, *next;
 	UT_hash_handle hh;
+	size_t id_length;
+	char id[]; /* the key as one string */
 };
 
 struct keys {
