@@ -16,7 +16,7 @@ while IFS= read -r -d '' file; do
 	esac
 	head=$(head -n 5 "$file")
 	want=Apache-2.0
-	[[ $file != bpf/*.[ch] ]] || want='GPL-2.0-only OR BSD-2-Clause'
+	[[ $file != bpf/*.[ch] && $file != *.bpf.c ]] || want='GPL-2.0-only OR BSD-2-Clause'
 	case $file in
 	*.c | *.h | *.py | *.sh | Makefile | tools/*[!.]* | .ci/run | tests/run | bench/run)
 		[[ $file == *packages.* || $head == *"SPDX-License-Identifier: $want"* ]] ||
