@@ -35,6 +35,7 @@ struct cgroup_subsys_state {
 
 struct cgroup {
 	struct cgroup_subsys_state self;
+	int level; /* 0 is the root */
 	struct kernfs_node *kn;
 	struct cgroup_root *root;
 };
@@ -103,20 +104,36 @@ struct pid {
 };
 
 struct sched_info {
-	unsigned long long run_delay;	/* ns waited for a CPU, ever */
-	unsigned long long last_queued; /* rq clock when it began to wait; 0: it does not */
+	unsigned long pcount;		 /* how often it got on a CPU */
+	unsigned long long run_delay;	 /* ns waited for a CPU, ever */
+	unsigned long long last_arrival; /* rq clock when it got on a CPU */
+	unsigned long long last_queued;	 /* rq clock when it began to wait; 0: it does not */
 };
 
 struct rq {
 	__u64 clock;
 };
 
+struct task_group {
+	struct cgroup_subsys_state css;
+};
+
 struct cfs_rq {
 	struct rq *rq;
+	struct task_group *tg;
+	/* Since 6.6 (677ea015f231): ns for which its own quota or that of a group above held it back. */
+	__u64 throttled_clock_self_time;
+	/* Since 5.19 (64eaf50731ac): the same by PELT's clock, which a slow CPU slows down. */
+	__u64 throttled_clock_pelt_time;
+};
+
+struct cfs_rq___task {
+	__u64 throttled_clock_task_time; /* before 5.19: by the clock without interrupts */
 };
 
 struct sched_entity {
-	struct cfs_rq *cfs_rq;
+	struct sched_entity *parent; /* of the group, on the same CPU */
+	struct cfs_rq *cfs_rq;	     /* of the group, on the CPU; also for tasks of other classes */
 };
 
 /* Registers at the entry of a system call. */
@@ -161,6 +178,7 @@ struct task_struct {
 	struct sched_info sched_info;
 	unsigned int flags;
 	int exit_code;
+	int prio; /* from 100 on: not real-time */
 	int pid;
 	int tgid;
 	__u64 start_time;

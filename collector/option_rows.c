@@ -337,6 +337,16 @@ static const struct option_row static_rows[] = {
 	  .help = "Buckets of the probes' histograms: 2 to the N per power of two, as in "
 		  "Prometheus' "
 		  "native histograms. A smaller one takes less memory." },
+	{ .name = "probe.disturbed-pairs",
+	  .type = OPTION_NUMBER,
+	  .offset = AT(probe_disturbed_pairs),
+	  .value = "5",
+	  .min = 0,
+	  .max = 50,
+	  .placeholder = "N",
+	  .group = probes,
+	  .help = "How many workloads are named per workload that had to wait for a CPU while "
+		  "they ran; the rest is one sum." },
 
 	{ .name = "log.level",
 	  .type = OPTION_CHOICE,

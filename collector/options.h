@@ -61,6 +61,7 @@ struct options {
 	unsigned probe_syscalls;	 /* enum probe_mode */
 	uint64_t probe_histogram_schema; /* 0 to 3: native histograms' */
 	uint64_t probe_max_memory_mib;	 /* of all maps of all probes */
+	uint64_t probe_disturbed_pairs;	 /* series per workload */
 
 	char *config_file; /* "" = none */
 	bool config_check; /* say whether flags and files are right, and return */

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting for a CPU, from bpf/runqueue.bpf.c. */
+/* Waiting for a CPU and who ran meanwhile, from bpf/runqueue.bpf.c. */
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "collector/cleanup.h"
 #include "collector/memory.h"
 #include "collector/options.h"
 #include "collector/probes/attachment.h"
+#include "collector/probes/disturbers.h"
 #include "collector/probes/histograms.h"
+#include "collector/probes/pairs.h"
 #include "collector/probes/probes.h"
 #include "collector/probes/slots.h"
+#include "collector/probes/tallies.h"
 #include "collector/source.h"
 
 /* The generated skeleton is no code of ours: its style is not to be checked. */
@@ -19,17 +23,38 @@
 #include "bpf/runqueue.skel.h"
 #pragma GCC diagnostic pop
 
-enum { WAIT };
+enum { WAIT, DISTURBED, THROTTLED };
 
 static const struct metric metrics[] = {
 	[WAIT] = {
 		.name = "container_cpu_runqueue_wait_seconds",
 		.help = "Time that threads were runnable and waited for a CPU, from the scheduler's own "
 			"sched_info. High values: too many threads for the CPUs that the container may "
-			"use.",
+			"use, or a CPU quota.",
 		.unit = "seconds",
 		.type = METRIC_HISTOGRAM,
 		.value = VALUE_HISTOGRAM,
+	},
+	[DISTURBED] = {
+		.name = "container_cpu_disturbed_seconds_total",
+		.help = "The part of the wait for a CPU that no quota took, by who ran on that CPU "
+			"meanwhile: the id of a workload that took much of it, other for the rest, self "
+			"for threads of this workload, idle while nobody ran. High values: that workload "
+			"takes this one's time.",
+		.unit = "seconds",
+		.labels = { "by" },
+		.type = METRIC_COUNTER,
+		.scale = SCALE_NANOSECONDS,
+	},
+	[THROTTLED] = {
+		.name = "container_cpu_throttled_wait_seconds_total",
+		.help = "The part of the wait for a CPU that a CPU quota took: own_quota of this workload "
+			"or a group within it, ancestor_quota of a group above. High values: the quota is "
+			"too small, and a faster or emptier host does not help.",
+		.unit = "seconds",
+		.labels = { "cause" },
+		.type = METRIC_COUNTER,
+		.scale = SCALE_NANOSECONDS,
 	},
 };
 
@@ -37,6 +62,9 @@ struct state {
 	struct runqueue *skeleton;
 	struct attachment *attachment;
 	struct histograms *histograms;
+	struct tallies *tallies;
+	struct pairs *pairs;
+	struct disturbers *disturbers;
 };
 
 static void runqueue_close(void *opened)
@@ -45,22 +73,46 @@ static void runqueue_close(void *opened)
 
 	attachment_close(state->attachment);
 	histograms_free(state->histograms);
+	tallies_free(state->tallies);
+	disturbers_free(state->disturbers);
+	pairs_free(state->pairs);
 	runqueue__destroy(state->skeleton);
 	free(state);
 }
 
+/* Of an eighth of all memory: one half for the histograms, a quarter each for the sums. */
 static int prepare(const struct probe_setup *setup, struct state *state)
 {
-	const struct histograms_size size = {
-		.keys = 1,
-		.wanted = slots_number(setup->slots),
-		.memory = setup->options->probe_max_memory_mib * 1024 * 1024 / 8,
-	};
+	enum { PAIRS_PER_SLOT = 8 };
+	uint64_t memory = setup->options->probe_max_memory_mib * 1024 * 1024 / 8;
+	uint32_t n_slots = slots_number(setup->slots);
+	const struct histograms_size size = { .keys = 1, .wanted = n_slots, .memory = memory / 2 };
+	const struct tallies_size sums = { .keys = WIRE_WAIT_KEYS, .memory = memory / 4 };
 
 	state->skeleton = runqueue__open();
 	if (!state->skeleton)
 		return -errno;
-	return histograms_prepare(setup, state->skeleton->obj, &size, &state->histograms);
+	struct bpf_object *object = state->skeleton->obj;
+	int err = histograms_prepare(setup, object, &size, &state->histograms);
+
+	err = err ? err : tallies_prepare(setup, object, &sums, &state->tallies);
+	err = err ? err
+		  : pairs_prepare(setup, object, n_slots * PAIRS_PER_SLOT, memory / 4,
+				  &state->pairs);
+	err = err ? err : bpf_map__set_max_entries(object_map(object, "runners"), setup->n_cpus);
+	if (err == 0)
+		state->disturbers = disturbers_new(setup->slots,
+						   (unsigned)setup->options->probe_disturbed_pairs);
+	return err;
+}
+
+static int start(struct state *state)
+{
+	struct bpf_object *object = state->skeleton->obj;
+	int err = histograms_start(state->histograms, object);
+
+	err = err ? err : tallies_start(state->tallies, object);
+	return err ? err : pairs_start(state->pairs, object);
 }
 
 static int runqueue_open(const struct probe_setup *setup, void **ret_state, const char **ret_reason,
@@ -73,7 +125,7 @@ static int runqueue_open(const struct probe_setup *setup, void **ret_state, cons
 		err = attachment_load(setup, state->skeleton->obj, &state->attachment, ret_reason,
 				      ret_failure);
 	if (err == 0)
-		err = histograms_start(state->histograms, state->skeleton->obj);
+		err = start(state);
 	if (err == 0)
 		err = attachment_attach(state->attachment, ret_reason, ret_failure);
 	if (err < 0) {
@@ -89,6 +141,8 @@ static void runqueue_retire(void *opened, uint32_t slot, uint64_t heir)
 	struct state *state = opened;
 
 	histograms_retire(state->histograms, slot, heir);
+	tallies_retire(state->tallies, slot, heir);
+	disturbers_retire(state->disturbers, state->pairs, slot);
 }
 
 static const struct attachment *runqueue_attachment(const void *opened)
@@ -103,7 +157,9 @@ static unsigned runqueue_losses(const void *opened, struct probe_loss losses[PRO
 	const struct state *state = opened;
 
 	losses[0] = (struct probe_loss){ "full", histograms_lost(state->histograms) };
-	return 1;
+	/* These are told, as by="other". */
+	losses[1] = (struct probe_loss){ "pairs", tallies_lost(state->tallies, WIRE_WAIT_UNNAMED) };
+	return 2;
 }
 
 struct adding {
@@ -111,6 +167,7 @@ struct adding {
 	struct probes *probes;
 	struct snapshot *snapshot;
 	struct family *families;
+	const struct workload *victim;
 };
 
 static const struct probe probe = {
@@ -122,7 +179,7 @@ static const struct probe probe = {
 	.usual_run_ns = 100,
 };
 
-static void add(void *context, const struct histogram_reading *reading)
+static void add_wait(void *context, const struct histogram_reading *reading)
 {
 	struct adding *adding = context;
 
@@ -131,12 +188,64 @@ static void add(void *context, const struct histogram_reading *reading)
 			     histograms_make(adding->state->histograms, adding->snapshot, reading));
 }
 
+static void add_sum(struct adding *adding, int metric, const char *label, uint64_t ns)
+{
+	const char *const *labels = snapshot_labels(adding->snapshot, 1, &label);
+
+	family_add_integer(adding->snapshot, &adding->families[metric], adding->victim, labels, ns);
+}
+
+static void add_disturber(void *context, const struct workload *by, uint64_t ns)
+{
+	add_sum(context, DISTURBED, by->path, ns);
+}
+
+/* How many cgroups stand above it. */
+static unsigned level_of(const struct workload *workload)
+{
+	unsigned level = 0;
+
+	for (const char *at = workload->path; at && at[1]; at = strchr(at + 1, '/'))
+		level++;
+	return level;
+}
+
+static void add_throttled(struct adding *adding, const uint64_t values[])
+{
+	unsigned own = level_of(adding->victim);
+	uint64_t ns[2] = { 0 };
+
+	if (own >= WIRE_QUOTA_LEVELS)
+		own = WIRE_QUOTA_LEVELS - 1;
+	for (unsigned level = 0; level < WIRE_QUOTA_LEVELS; level++)
+		ns[level >= own] += values[WIRE_WAIT_QUOTA + level];
+	add_sum(adding, THROTTLED, "own_quota", ns[true]);
+	add_sum(adding, THROTTLED, "ancestor_quota", ns[false]);
+}
+
+static void add_sums(void *context, const struct workload *workload, const uint64_t values[])
+{
+	struct adding *adding = context;
+
+	adding->victim = workload;
+	struct disturbed disturbed =
+		disturbers_of(adding->state->disturbers, workload, add_disturber, adding);
+
+	add_sum(adding, DISTURBED, "self", values[WIRE_WAIT_SELF] + disturbed.self_ns);
+	add_sum(adding, DISTURBED, "idle", values[WIRE_WAIT_IDLE]);
+	add_sum(adding, DISTURBED, "other",
+		values[WIRE_WAIT_OTHER] + values[WIRE_WAIT_LOST] + disturbed.other_ns);
+	add_throttled(adding, values);
+}
+
 static int runqueue_collect(void *opened, struct collection *collection, struct family families[])
 {
 	struct state *state = opened;
-	struct adding adding = { state, collection->probes, collection->snapshot, families };
+	struct adding adding = { state, collection->probes, collection->snapshot, families, NULL };
 
-	histograms_read(state->histograms, add, &adding);
+	histograms_read(state->histograms, add_wait, &adding);
+	disturbers_update(state->disturbers, state->pairs);
+	tallies_read(state->tallies, add_sums, &adding);
 	return 0;
 }
 

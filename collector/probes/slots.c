@@ -150,6 +150,11 @@ bool slots_heir_is_alive(const struct slots *slots, uint64_t heir)
 	return slots->hierarchy && hierarchy_find(slots->hierarchy, heir);
 }
 
+uint64_t slots_heir_id(const struct slots *slots, uint32_t slot)
+{
+	return slot < slots->n ? slots->slots[slot].heir : 0;
+}
+
 /* What happens inside a container belongs to it. */
 static const struct group *workload_group(const struct group *group)
 {

@@ -35,5 +35,7 @@ const struct workload *slots_workload(const struct slots *slots, uint32_t slot);
 /* The workload of a cgroup id in the snapshot being built, for what it inherited; NULL without one. */
 const struct workload *slots_heir(const struct slots *slots, uint64_t heir);
 bool slots_heir_is_alive(const struct slots *slots, uint64_t heir);
+/* The cgroup id of the workload that the slot's counts belong to, excluded or not; 0 for none. */
+uint64_t slots_heir_id(const struct slots *slots, uint32_t slot);
 /* Slots in use. */
 uint32_t slots_used(const struct slots *slots);

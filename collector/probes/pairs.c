@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/probes/pairs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "collector/memory.h"
+#include "collector/probes/attachment.h"
+#include "collector/probes/probe.h"
+
+/* A preallocated element of a hash and its places elsewhere, beside the sums. */
+enum { SHARDS_MAX = 8, PAIR_BYTES = 88, PAIRS_MIN = 64 };
+
+struct pairs {
+	uint32_t n, shards; /* n: in one shard; 0 is none */
+	int numbers_fd, free_fd;
+	uint64_t *owners, *sums; /* mapped */
+	size_t owners_size, sums_size;
+	uint64_t *taken; /* of each sum, by the visits */
+};
+
+static void fit(struct pairs *p, uint32_t wanted, uint64_t memory, unsigned n_cpus)
+{
+	p->n = wanted + 1;
+	p->shards = 1;
+	while (p->shards * 2 <= n_cpus && p->shards < SHARDS_MAX)
+		p->shards *= 2;
+	while (p->shards > 1 && (PAIR_BYTES + 8 * p->shards) * (uint64_t)p->n > memory)
+		p->shards /= 2;
+	if ((PAIR_BYTES + 8 * p->shards) * (uint64_t)p->n > memory)
+		p->n = (uint32_t)(memory / (PAIR_BYTES + 8 * p->shards));
+	if (p->n < PAIRS_MIN)
+		p->n = PAIRS_MIN;
+}
+
+static int set_constants(const struct pairs *p, struct bpf_object *object, unsigned n_cpus)
+{
+	const uint32_t mask = p->shards - 1;
+	const bool shared = p->shards < n_cpus;
+	int err = object_set_constant(object, "n_pairs", &p->n, sizeof(p->n));
+
+	err = err ? err : object_set_constant(object, "pair_shard_mask", &mask, sizeof(mask));
+	return err ? err : object_set_constant(object, "pairs_shared", &shared, sizeof(shared));
+}
+
+static int set_sizes(const struct pairs *p, struct bpf_object *object)
+{
+	int err = bpf_map__set_max_entries(object_map(object, "pair_numbers"), p->n);
+
+	err = err ? err : bpf_map__set_max_entries(object_map(object, "pair_owners"), p->n);
+	err = err ? err : bpf_map__set_max_entries(object_map(object, "free_pairs"), p->n);
+	return err ? err
+		   : bpf_map__set_max_entries(object_map(object, "pair_sums"), p->n * p->shards);
+}
+
+int pairs_prepare(const struct probe_setup *setup, struct bpf_object *object, uint32_t wanted,
+		  uint64_t memory, struct pairs **ret)
+{
+	struct pairs *p = xcalloc(1, sizeof(*p));
+
+	fit(p, wanted, memory, setup->n_cpus);
+	int err = set_constants(p, object, setup->n_cpus);
+	err = err ? err : set_sizes(p, object);
+	if (err < 0) {
+		free(p);
+		return err;
+	}
+	p->taken = xcalloc(p->n, sizeof(*p->taken));
+	*ret = p;
+	return 0;
+}
+
+int pairs_start(struct pairs *p, struct bpf_object *object)
+{
+	p->owners = map_memory(object_map(object, "pair_owners"), &p->owners_size);
+	if (!p->owners)
+		return -errno;
+	p->sums = map_memory(object_map(object, "pair_sums"), &p->sums_size);
+	if (!p->sums)
+		return -errno;
+	p->numbers_fd = bpf_map__fd(object_map(object, "pair_numbers"));
+	p->free_fd = bpf_map__fd(object_map(object, "free_pairs"));
+	for (uint32_t number = 1; number < p->n; number++)
+		if (bpf_map_update_elem(p->free_fd, NULL, &number, BPF_ANY) < 0)
+			return -errno;
+	return 0;
+}
+
+void pairs_free(struct pairs *p)
+{
+	if (!p)
+		return;
+	if (p->owners)
+		munmap(p->owners, p->owners_size);
+	if (p->sums)
+		munmap(p->sums, p->sums_size);
+	free(p->taken);
+	free(p);
+}
+
+static void visit_one(struct pairs *p, uint32_t number, uint64_t owner, pair_visit *visit,
+		      void *context)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t shard = 0; shard < p->shards; shard++)
+		sum += __atomic_load_n(&p->sums[(size_t)shard * p->n + number], __ATOMIC_RELAXED);
+	if (sum == p->taken[number])
+		return;
+	if (visit(context, (uint32_t)(owner >> 32), (uint32_t)owner, sum - p->taken[number]))
+		p->taken[number] = sum;
+}
+
+void pairs_read(struct pairs *p, pair_visit *visit, void *context)
+{
+	for (uint32_t number = 1; number < p->n; number++) {
+		uint64_t owner = __atomic_load_n(&p->owners[number], __ATOMIC_ACQUIRE);
+
+		if (owner)
+			visit_one(p, number, owner, visit, context);
+	}
+}
+
+static void give_back(struct pairs *p, uint32_t number)
+{
+	(void)bpf_map_delete_elem(p->numbers_fd, &p->owners[number]);
+	p->owners[number] = 0;
+	p->taken[number] = 0;
+	for (uint32_t shard = 0; shard < p->shards; shard++)
+		p->sums[(size_t)shard * p->n + number] = 0;
+	(void)bpf_map_update_elem(p->free_fd, NULL, &number, BPF_ANY);
+}
+
+void pairs_retire(struct pairs *p, uint32_t slot, pair_visit *visit, void *context)
+{
+	for (uint32_t number = 1; number < p->n; number++) {
+		uint64_t owner = p->owners[number];
+
+		if (!owner || ((uint32_t)(owner >> 32) != slot && (uint32_t)owner != slot))
+			continue;
+		visit_one(p, number, owner, visit, context);
+		give_back(p, number);
+	}
+}
+
+uint32_t pairs_used(const struct pairs *p)
+{
+	uint32_t used = 0;
+
+	for (uint32_t number = 1; number < p->n; number++)
+		used += p->owners[number] != 0;
+	return used;
+}
