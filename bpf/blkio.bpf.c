@@ -15,6 +15,7 @@
 #include "bpf/histograms.h"
 #include "bpf/kernel.h"
 #include "bpf/slots.h"
+#include "bpf/stamps.h"
 #include "bpf/tallies.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -30,27 +31,10 @@ enum {
 	OP_WRITE_ZEROES = 9,
 };
 
-enum { NO_OPERATION = -1, STAMP_BITS = 13, BIO_ISSUE_TIME_BITS = 51 };
+enum { NO_OPERATION = -1, BIO_ISSUE_TIME_BITS = 51 };
 
 /* Until 5.11 (a54895fa057c) the tracepoint had the queue before the request. */
 const volatile bool issue_has_queue = 0;
-
-/*
- * When a request was issued. The kernel's own stamp is there for some queues only, and since 6.9 is
- * that of the whole batch that was submitted with it. Two requests may want one place: the later has
- * it, and the other must do with the kernel's stamp.
- */
-struct stamp {
-	__u64 request;
-	__u64 issued_ns;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1 << STAMP_BITS);
-	__type(key, __u32);
-	__type(value, struct stamp);
-} stamps SEC(".maps");
 
 /* The number of a disk by its device number, given on first sight while there are any. 0: the others. */
 struct {
@@ -99,27 +83,10 @@ static __always_inline __u64 number_of(struct request *rq)
 	return number;
 }
 
-static __always_inline struct stamp *stamp_of(__u64 request)
-{
-	/* Multiplied by 2^32 over the golden ratio: neighbours come to lie far from each other. */
-	__u32 at = ((__u32)request * 0x9e3779b1U) >> (32 - STAMP_BITS);
-
-	return bpf_map_lookup_elem(&stamps, &at);
-}
-
-static __always_inline void stamp(struct request *rq)
-{
-	__u64 request = number_of(rq);
-	struct stamp *stamp = stamp_of(request);
-
-	if (!stamp)
-		return;
-	/* Nobody may take the new time for that of the request that had this place. */
-	*(volatile __u64 *)&stamp->request = 0;
-	*(volatile __u64 *)&stamp->issued_ns = bpf_ktime_get_ns();
-	*(volatile __u64 *)&stamp->request = request;
-}
-
+/*
+ * A stamp of our own: the kernel's is there for some queues only, and since 6.9 is that of the whole
+ * batch that was submitted with it.
+ */
 SEC("tp_btf/block_rq_issue")
 int on_issue(__u64 *ctx)
 {
@@ -128,22 +95,17 @@ int on_issue(__u64 *ctx)
 	if (cpu)
 		cpu->runs[0]++;
 	if (issue_has_queue)
-		stamp((struct request *)ctx[1]);
+		stamp_set(number_of((struct request *)ctx[1]));
 	else
-		stamp((struct request *)ctx[0]);
+		stamp_set(number_of((struct request *)ctx[0]));
 	return 0;
 }
 
 /* 0: this request was not issued since it was made, or nobody knows when. */
 static __always_inline __u64 take_issued(struct request *rq, __u64 created)
 {
-	__u64 request = number_of(rq), issued = 0;
-	struct stamp *stamp = stamp_of(request);
+	__u64 issued = stamp_take(number_of(rq));
 
-	if (stamp && stamp->request == request) {
-		issued = stamp->issued_ns;
-		stamp->request = 0;
-	}
 	return issued && issued >= created ? issued : rq->io_start_time_ns;
 }
 

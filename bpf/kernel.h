@@ -191,6 +191,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
+	unsigned int memcg_nr_pages_over_high; /* that it was charged for above memory.high */
 };
 
 struct gendisk {

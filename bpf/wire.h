@@ -28,7 +28,7 @@ struct wire_slot {
  * Per CPU, two cache lines, the busy first: the cgroup that was looked up last, and how often each
  * program ran. Only for programs that no interrupt runs.
  */
-enum { WIRE_PROGRAMS = 8 };
+enum { WIRE_PROGRAMS = 12 };
 
 struct wire_cpu {
 	__u64 cgroup_id;
@@ -37,7 +37,6 @@ struct wire_cpu {
 	__u64 start_ns;
 	__u64 runs[WIRE_PROGRAMS];
 	__u64 random;
-	__u64 spares[4];
 };
 
 /*
@@ -202,4 +201,14 @@ enum {
 	WIRE_QUOTA_LEVELS =
 		12, /* the last one: all below, and quotas in a hierarchy of version 1 */
 	WIRE_WAIT_KEYS = WIRE_WAIT_QUOTA + WIRE_QUOTA_LEVELS,
+};
+
+/* memory_stalls.bpf.c: keys of histograms, whose memory ran short, or what the page was of. */
+enum {
+	WIRE_STALL_RECLAIM_CGROUP,
+	WIRE_STALL_RECLAIM_HOST,
+	WIRE_STALL_HIGH,
+	WIRE_STALL_FAULT_FILE,
+	WIRE_STALL_FAULT_SWAP,
+	WIRE_STALLS
 };

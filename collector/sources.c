@@ -28,6 +28,7 @@ extern const struct source source_udp;
 extern const struct source source_filesystem;
 extern const struct source source_runqueue;
 extern const struct source source_blkio;
+extern const struct source source_memory_stalls;
 extern const struct source source_lifetime;
 extern const struct source source_syscalls;
 extern const struct source source_machine;
@@ -56,6 +57,7 @@ const struct source *const sources[] = {
 	&source_filesystem,
 	&source_runqueue,
 	&source_blkio,
+	&source_memory_stalls,
 	&source_syscalls,
 	&source_lifecycle,
 	&source_lifetime,

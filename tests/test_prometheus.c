@@ -203,6 +203,28 @@ static void test_what_is_never_printed(void **state)
 	snapshot_unref(snapshot);
 }
 
+/* Too many lines for text: the family is in protobuf alone. */
+static void test_not_in_text(void **state)
+{
+	struct snapshot *snapshot = hand_made_snapshot();
+	struct family *family = &snapshot->families[HAND_LATENCY];
+
+	(void)state;
+	for (int not_in_text = 0; not_in_text < 2; not_in_text++) {
+		family->not_in_text = not_in_text;
+		for (size_t i = 0; i < n_renderers; i++) {
+			struct buffer out = render(renderers[i], snapshot, NULL);
+			bool found = memmem(out.data, out.length, family->metric->name,
+					    strlen(family->metric->name)) != NULL;
+
+			assert_int_equal(found,
+					 !not_in_text || streq(renderers[i]->name, "protobuf"));
+			buffer_free(&out);
+		}
+	}
+	snapshot_unref(snapshot);
+}
+
 static void test_label_values(void **state)
 {
 	static const struct {
@@ -334,6 +356,7 @@ int main(void)
 		cmocka_unit_test(test_empty_snapshots),
 		cmocka_unit_test(test_name_filter),
 		cmocka_unit_test(test_what_is_never_printed),
+		cmocka_unit_test(test_not_in_text),
 		cmocka_unit_test(test_label_values),
 		cmocka_unit_test(test_long_label),
 		cmocka_unit_test(test_promtool),

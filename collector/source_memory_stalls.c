@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiting for memory, from bpf/memory_stalls.bpf.c. */
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "bpf/wire.h"
+#include "collector/cleanup.h"
+#include "collector/memory.h"
+#include "collector/options.h"
+#include "collector/probes/attachment.h"
+#include "collector/probes/histograms.h"
+#include "collector/probes/probes.h"
+#include "collector/probes/slots.h"
+#include "collector/source.h"
+
+/* The generated skeleton is no code of ours: its style is not to be checked. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#include "bpf/memory_stalls.skel.h"
+#pragma GCC diagnostic pop
+
+enum { RECLAIM, HIGH, FAULT };
+
+static const struct metric metrics[] = {
+	[RECLAIM] = {
+		.name = "container_memory_direct_reclaim_seconds",
+		.help = "Time that threads spent freeing pages themselves before they got memory. Scope "
+			"cgroup: for a limit of their own, or of a group above; high values: the limit is "
+			"too tight. Scope host: the whole machine was short of memory.",
+		.unit = "seconds",
+		.labels = { "scope" },
+		.type = METRIC_HISTOGRAM,
+		.value = VALUE_HISTOGRAM,
+	},
+	[HIGH] = {
+		.name = "container_memory_high_throttled_seconds",
+		.help = "Time that threads were held back for being above memory.high: freeing pages, "
+			"which is in container_memory_direct_reclaim_seconds too, then sleeping. High "
+			"values: it grows faster than it can be reclaimed. Absent where the kernel lets "
+			"no program be attached to functions.",
+		.unit = "seconds",
+		.type = METRIC_HISTOGRAM,
+		.value = VALUE_HISTOGRAM,
+	},
+	[FAULT] = {
+		.name = "container_memory_major_fault_seconds",
+		.help = "Time that threads waited for a page that had to be read, of a mapped file "
+			"(programs and libraries too) or of swap. High values: what is in use does not "
+			"fit into memory, or the disk is slow. Absent where the kernel lets no program be "
+			"attached to functions.",
+		.unit = "seconds",
+		.labels = { "type" },
+		.type = METRIC_HISTOGRAM,
+		.value = VALUE_HISTOGRAM,
+	},
+};
+
+/* By key of the histograms. */
+static const struct stall {
+	unsigned metric;
+	const char *label; /* NULL: the metric has none */
+} stalls[WIRE_STALLS] = {
+	[WIRE_STALL_RECLAIM_CGROUP] = { RECLAIM, "cgroup" },
+	[WIRE_STALL_RECLAIM_HOST] = { RECLAIM, "host" },
+	[WIRE_STALL_HIGH] = { HIGH, NULL },
+	[WIRE_STALL_FAULT_FILE] = { FAULT, "file" },
+	[WIRE_STALL_FAULT_SWAP] = { FAULT, "swap" },
+};
+
+struct state {
+	struct memory_stalls *skeleton;
+	struct attachment *attachment;
+	struct histograms *histograms;
+};
+
+static void stalls_close(void *opened)
+{
+	struct state *state = opened;
+
+	attachment_close(state->attachment);
+	histograms_free(state->histograms);
+	memory_stalls__destroy(state->skeleton);
+	free(state);
+}
+
+/* Where both are, the outer one is inline. */
+static const char *high_function(const struct btf *kernel)
+{
+	static const char *const names[] = { "__mem_cgroup_handle_over_high",
+					     "mem_cgroup_handle_over_high" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (btf__find_by_name_kind(kernel, names[i], BTF_KIND_FUNC) > 0)
+			return names[i];
+	return NULL;
+}
+
+static void choose(struct bpf_program *program, const char *function)
+{
+	if (!function || bpf_program__set_attach_target(program, 0, function) < 0)
+		(void)bpf_program__set_autoload(program, false);
+}
+
+/* What is not in the kernel, by its type information, is left out. */
+static void choose_functions(struct memory_stalls *skeleton, bool wanted)
+{
+	static const char *const faults[] = { "filemap_fault", "do_swap_page" };
+	struct btf *kernel = wanted ? btf__load_vmlinux_btf() : NULL;
+	const char *names[3] = { kernel ? high_function(kernel) : NULL };
+
+	for (size_t i = 0; kernel && i < ARRAY_SIZE(faults); i++)
+		if (btf__find_by_name_kind(kernel, faults[i], BTF_KIND_FUNC) > 0)
+			names[1 + i] = faults[i];
+	choose(skeleton->progs.on_high, names[0]);
+	choose(skeleton->progs.on_high_left, names[0]);
+	choose(skeleton->progs.on_file_fault, names[1]);
+	choose(skeleton->progs.on_file_fault_done, names[1]);
+	choose(skeleton->progs.on_swap_fault, names[2]);
+	choose(skeleton->progs.on_swap_fault_done, names[2]);
+	btf__free(kernel);
+}
+
+static int prepare(const struct probe_setup *setup, bool functions, struct state *state)
+{
+	const struct histograms_size size = {
+		.keys = WIRE_STALLS,
+		.wanted = slots_number(setup->slots) * 2,
+		.memory = setup->options->probe_max_memory_mib * 1024 * 1024 / 16,
+		.interrupts = true,
+	};
+
+	state->skeleton = memory_stalls__open();
+	if (!state->skeleton)
+		return -errno;
+	choose_functions(state->skeleton, functions);
+	return histograms_prepare(setup, state->skeleton->obj, &size, &state->histograms);
+}
+
+static int open_with(const struct probe_setup *setup, bool functions, void **ret_state,
+		     const char **ret_reason, char **ret_failure)
+{
+	struct state *state = xcalloc(1, sizeof(*state));
+	int err = prepare(setup, functions, state);
+
+	if (err == 0)
+		err = attachment_load(setup, state->skeleton->obj, &state->attachment, ret_reason,
+				      ret_failure);
+	if (err == 0)
+		err = histograms_start(state->histograms, state->skeleton->obj);
+	if (err == 0)
+		err = attachment_attach(state->attachment, ret_reason, ret_failure);
+	if (err < 0) {
+		stalls_close(state);
+		return err;
+	}
+	*ret_state = state;
+	return 0;
+}
+
+/* Some kernels refuse programs on functions, which only trying tells. */
+static int stalls_open(const struct probe_setup *setup, void **ret_state, const char **ret_reason,
+		       char **ret_failure)
+{
+	if (open_with(setup, true, ret_state, ret_reason, ret_failure) == 0)
+		return 0;
+	free(*ret_failure);
+	*ret_failure = NULL;
+	*ret_reason = NULL;
+	return open_with(setup, false, ret_state, ret_reason, ret_failure);
+}
+
+static void stalls_retire(void *opened, uint32_t slot, uint64_t heir)
+{
+	struct state *state = opened;
+
+	histograms_retire(state->histograms, slot, heir);
+}
+
+static const struct attachment *stalls_attachment(const void *opened)
+{
+	const struct state *state = opened;
+
+	return state->attachment;
+}
+
+static unsigned stalls_losses(const void *opened, struct probe_loss losses[PROBE_LOSSES_MAX])
+{
+	const struct state *state = opened;
+
+	losses[0] = (struct probe_loss){ "full", histograms_lost(state->histograms) };
+	return 1;
+}
+
+struct adding {
+	const struct state *state;
+	struct probes *probes;
+	struct snapshot *snapshot;
+	struct family *families;
+	const struct workload *charged; /* whose stalls are being counted */
+	uint64_t events;
+};
+
+static const struct probe probe = {
+	.open = stalls_open,
+	.close = stalls_close,
+	.retire = stalls_retire,
+	.losses = stalls_losses,
+	.attachment = stalls_attachment,
+	.usual_run_ns = 150,
+};
+
+static void charge(struct adding *adding, const struct workload *next)
+{
+	if (adding->charged)
+		probes_charge(adding->probes, &probe, adding->charged, adding->events);
+	adding->charged = next;
+	adding->events = 0;
+}
+
+static void add(void *context, const struct histogram_reading *reading)
+{
+	struct adding *adding = context;
+	const struct stall *stall = &stalls[reading->key];
+	const char *const *labels =
+		stall->label ? snapshot_labels(adding->snapshot, 1, &stall->label) : NULL;
+
+	if (reading->workload != adding->charged)
+		charge(adding, reading->workload);
+	adding->events += reading->count;
+	family_add_histogram(adding->snapshot, &adding->families[stall->metric], reading->workload,
+			     labels,
+			     histograms_make(adding->state->histograms, adding->snapshot, reading));
+}
+
+static int stalls_collect(void *opened, struct collection *collection, struct family families[])
+{
+	struct state *state = opened;
+	struct adding adding = {
+		.state = state,
+		.probes = collection->probes,
+		.snapshot = collection->snapshot,
+		.families = families,
+	};
+
+	histograms_read(state->histograms, add, &adding);
+	charge(&adding, NULL);
+	return 0;
+}
+
+const struct source source_memory_stalls = {
+	.name = "memory_stalls",
+	.help = "direct reclaim, major faults and memory.high, by programs in the kernel",
+	.metrics = metrics,
+	.n_metrics = ARRAY_SIZE(metrics),
+	.collect = stalls_collect,
+	.probe = &probe,
+};
