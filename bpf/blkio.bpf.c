@@ -17,6 +17,7 @@
 #include "bpf/slots.h"
 #include "bpf/stamps.h"
 #include "bpf/tallies.h"
+#include "bpf/wire_waits.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

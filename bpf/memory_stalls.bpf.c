@@ -14,6 +14,7 @@
 #include "bpf/kernel.h"
 #include "bpf/slots.h"
 #include "bpf/stamps.h"
+#include "bpf/wire_waits.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -128,25 +128,6 @@ enum {
 
 /* Keys of the counters of lifetime.bpf.c: execs, then ends of processes by code and by signal. */
 enum { WIRE_TALLY_EXECS, WIRE_TALLY_EXITS };
-
-/*
- * blkio.bpf.c. Keys of histograms: (device * WIRE_BLKIO_OPERATIONS + operation) * WIRE_BLKIO_STAGES +
- * stage; of tallies the same with what is counted in place of the stage.
- */
-enum {
-	WIRE_BLKIO_READ,
-	WIRE_BLKIO_WRITE,
-	WIRE_BLKIO_DISCARD,
-	WIRE_BLKIO_FLUSH,
-	WIRE_BLKIO_OPERATIONS
-};
-enum { WIRE_BLKIO_QUEUE, WIRE_BLKIO_DEVICE, WIRE_BLKIO_STAGES };
-/* VOLUME is of bytes; of flushes, which have none, of requests. */
-enum { WIRE_BLKIO_VOLUME, WIRE_BLKIO_ERRORS, WIRE_BLKIO_TALLIES };
-
-/* Why a request is charged to nobody, or has no duration. */
-enum { WIRE_BLKIO_V1, WIRE_BLKIO_NO_CGROUP, WIRE_BLKIO_UNTIMED, WIRE_BLKIO_STRAYS };
-
 /*
  * runqueue.bpf.c: who ran on a CPU, what it looked up last, and when it was held back by quotas.
  */
@@ -201,14 +182,4 @@ enum {
 	WIRE_QUOTA_LEVELS =
 		12, /* the last one: all below, and quotas in a hierarchy of version 1 */
 	WIRE_WAIT_KEYS = WIRE_WAIT_QUOTA + WIRE_QUOTA_LEVELS,
-};
-
-/* memory_stalls.bpf.c: keys of histograms, whose memory ran short, or what the page was of. */
-enum {
-	WIRE_STALL_RECLAIM_CGROUP,
-	WIRE_STALL_RECLAIM_HOST,
-	WIRE_STALL_HIGH,
-	WIRE_STALL_FAULT_FILE,
-	WIRE_STALL_FAULT_SWAP,
-	WIRE_STALLS
 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "bpf/wire.h"
+#include "bpf/wire_waits.h"
 #include "collector/blockdevice.h"
 #include "collector/cleanup.h"
 #include "collector/memory.h"

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "bpf/wire.h"
+#include "bpf/wire_waits.h"
 #include "collector/cleanup.h"
 #include "collector/memory.h"
 #include "collector/options.h"
