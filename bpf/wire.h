@@ -128,6 +128,7 @@ enum {
 
 /* Keys of the counters of lifetime.bpf.c: execs, then ends of processes by code and by signal. */
 enum { WIRE_TALLY_EXECS, WIRE_TALLY_EXITS };
+
 /*
  * runqueue.bpf.c: who ran on a CPU, what it looked up last, and when it was held back by quotas.
  */
