@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/wire.h"
+#include "bpf/wire_lifetime.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -14,6 +14,7 @@
 #include "bpf/kernel.h"
 #include "bpf/slots.h"
 #include "bpf/tallies.h"
+#include "bpf/wire_lifetime.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -18,6 +18,7 @@
 #include "bpf/slots.h"
 #include "bpf/tallies.h"
 #include "bpf/throttles.h"
+#include "bpf/wire_runqueue.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -15,6 +15,7 @@
 
 #include "bpf/kernel.h"
 #include "bpf/wire.h"
+#include "bpf/wire_runqueue.h"
 
 enum { FIRST_PRIO_WITHOUT_REAL_TIME = 100 };
 

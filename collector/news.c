@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bpf/wire_lifetime.h"
 #include "collector/news.h"
 
 #include <errno.h>

@@ -19,6 +19,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #include "bpf/lifetime.skel.h"
+#include "bpf/wire_lifetime.h"
 #pragma GCC diagnostic pop
 
 enum { EXECS, EXITS, MADE, REMOVED };

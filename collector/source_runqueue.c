@@ -21,6 +21,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #include "bpf/runqueue.skel.h"
+#include "bpf/wire_runqueue.h"
 #pragma GCC diagnostic pop
 
 enum { WAIT, DISTURBED, THROTTLED };

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "bpf/wire.h"
+#include "bpf/wire_lifetime.h"
 
 struct ring;
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: plain timeout=900
+# tests/run: plain timeout=900 kernels=6.12 long-kernels=6.1,6.12
 """increase() in a real Prometheus, over a container that was OOM-killed once and started anew, is exactly
 1, also when no scrape has seen it alive. Asked at the time of the last sample: there is nothing then
 that increase() would have to guess. Prometheus is 2.x on Linux 6.1 and 3.x elsewhere."""
