@@ -76,8 +76,8 @@ function useFrames(panel) {
   useEffect(() => {
     const targets = panel.targets.map((target) => [target, answers[`${panel.id}/${target.refId}`]]);
     const raw = targets.flatMap(([target, answer]) => {
-      if (!answer.length) {
-        return [];
+      if (!answer.length || panel.type === 'heatmap') {
+        return []; // a heatmap draws the answer itself
       }
       return target.format === 'table' ? [tableFrame(target, answer, targets.length > 1)]
         : seriesFrames(target, answer[0].values ? answer : answer.map((s) => ({ ...s, values: [s.value] })));
