@@ -17,7 +17,7 @@
 #include "collector/probes/slots.h"
 #include "collector/source.h"
 
-enum { SLOTS_MIN = 512, SLOTS_MAX = 16384 };
+enum { SLOTS_MIN = 1024, SLOTS_MAX = 16384 };
 
 struct opened {
 	const struct probe *probe; /* NULL: the source has none */
