@@ -56,7 +56,7 @@ SKELETONS := $(PROBES:%.bpf.c=$(BUILD)/%.skel.h)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: all tests run test test-unit test-host test-e2e test-vm test-full lint format golden bench benches \
+.PHONY: all tests run test demo test-unit test-host test-e2e test-vm test-full lint format golden bench benches \
 	packages-build packages-test install uninstall clean help FORCE
 
 all: $(BUILD)/tallyman
@@ -158,6 +158,11 @@ run: packages-build
 	@$(if $(findstring listen-address,$(ARGS)),,echo 'Tallyman on http://127.0.0.1:10061/ - Ctrl-C ends it';) \
 		exec $(BUILD)/tallyman $(ARGS)
 
+# A machine with containers under a load that changes, the exporter, Prometheus with the rules, Alertmanager.
+demo: packages-test
+	@$(MAKE) --no-print-directory all
+	@exec tools/demo $(ARGS)
+
 test: packages-test
 	@tests/run build lint unit host e2e vm
 test-full: packages-test
@@ -235,6 +240,7 @@ clean:
 help:
 	@echo 'make run        install what is missing, build, run on this host; ARGS="--flag ..."'
 	@echo 'make test       install what is missing, run all tests'
+	@echo 'make demo       containers under load in a virtual machine, Prometheus with the rules, Alertmanager'
 	@echo 'make test-full  the same with long soaks; test-unit, test-host, test-e2e, test-vm, lint are parts'
 	@echo 'make            build build/tallyman; CC=clang, SANITIZE=address,undefined, WERROR=0, V=1'
 	@echo 'make bench      benchmarks; BENCH=name for one'

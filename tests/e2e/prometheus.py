@@ -40,21 +40,26 @@ def promtool(major, *args, stdin=""):
 
 class Prometheus:
     """Scrapes `jobs`, a list of scrape_config dictionaries, every second until the `with` block ends,
-    and evaluates the files `rules` as often."""
+    and evaluates the files `rules` as often; `alertmanager` is the port that its alerts go to."""
 
-    def __init__(self, major, jobs, native_histograms=False, rules=()):
+    def __init__(self, major, jobs, native_histograms=False, rules=(), alertmanager=None, port=None):
         self.major = major
         self.native = native_histograms
         self.jobs = jobs
         self.rules = [str(path) for path in rules]
+        self.alertmanager = alertmanager
+        self.port = port
         self.process = None
 
     def __enter__(self):
         program = fetch(self.major) / "prometheus"
         self.directory = tempfile.mkdtemp(prefix="tallyman-prometheus-")
-        self.port = support.free_port()
+        self.port = self.port or support.free_port()
         config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
                   "rule_files": self.rules, "scrape_configs": self.jobs}
+        if self.alertmanager:
+            config["alerting"] = {"alertmanagers": [
+                {"static_configs": [{"targets": [f"127.0.0.1:{self.alertmanager}"]}]}]}
         flags = []
         if self.native and version(self.major) >= (3, 8):
             config["global"]["scrape_native_histograms"] = True

@@ -45,6 +45,23 @@ cgroup_of() { sed -n 's/^0:://p' "/proc/$1/cgroup"; }
 eval "$(sed -n '/^cri()/,/^}/p;/^sandbox()/,/^}/p;/^pod()/,/^}/p' /provision/40-containerd.sh)"
 """
 
+# bundle NAME CHANGES COMMAND: a container by runc, quickly made, its config.json changed by jq;
+# memory MIB, $shm and $data are such changes.
+BUNDLES = r"""
+bundle() {
+	mkdir -p "/srv/$1"
+	jq --arg name "$1" --arg command "$3" '.root = {path: "/srv/bundle-runc/rootfs", readonly: false} |
+		.linux.cgroupsPath = "/bundles/" + $name | .process.args = ["sh", "-c", $command] |
+		.process.capabilities = {} | .hostname = $name | '"$2" /srv/bundle-runc/config.json > "/srv/$1/config.json"
+	runc run -d -b "/srv/$1" "$1" < /dev/null > /dev/null 2>&1
+}
+in_container() { nsenter -t "$(runc state "$1" | jq .pid)" -a sh -c "$2"; }
+memory() { echo ".linux.resources.memory = {limit: ($1 * 1048576), swap: ($1 * 1048576)}"; }
+# Files in /dev/shm are memory that nothing can drop.
+shm='(.mounts[] | select(.destination == "/dev/shm").options) = ["nosuid", "nodev", "mode=1777", "size=300m"]'
+data='.mounts += [{destination: "/data", type: "bind", source: "/var/tmp", options: ["rbind", "rw"]}]'
+"""
+
 
 class Runtime(typing.NamedTuple):
     """A workload of the bed. `pid` is a command for its process, `up` how far above the process's

@@ -77,7 +77,9 @@ class Machine:
     def check(self):
         if self.process.poll() is not None:
             log = (self.folder / "qemu.log").read_text(errors="replace")
-            raise VmError(f"QEMU ended with {self.process.returncode}: {log[-2000:]}")
+            console = (self.folder / "console.log").read_text(errors="replace")
+            raise VmError(f"QEMU ended with {self.process.returncode}: {log[-2000:]}; the console ends with:\n"
+                          f"{console[-3000:]}")
 
     def connect(self, deadline):
         """A connection on which the agent has said that it is there."""
