@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: plain timeout=1200 kernels=6.12 long-kernels=6.1,6.12
+# tests/run: plain long timeout=1200
 """Alerts from end to end: real containers are driven into each situation, a real Prometheus that scrapes
 the exporter in the machine evaluates the shipped rules, and a real Alertmanager brings to a webhook each
 alert for its cause and no other, and its end once the cause is gone.

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: plain timeout=600 kernels=6.12
+# tests/run: plain long timeout=600 kernels=6.12
 """make demo: it says where everything is, that answers, and Ctrl-C ends all of it and nothing else."""
 
 import os
