@@ -31,6 +31,9 @@ EMPTY = {
     "container_health_state": "no container of the bed has a health check",
     "tallyman_udp_namespaces_skipped_total": "the source is off",
     "container_blkio_errors_total": "no disk of the guest fails",
+    "container_memory_direct_reclaim_seconds": "no memory runs short under this load",
+    "container_memory_high_throttled_seconds": "nobody is above memory.high under this load",
+    "container_memory_major_fault_seconds": "all that is needed is in memory",
     "tallyman_probe_lost_total": "nothing is lost",
     "tallyman_source_errors_total": "only sources that fail are shown",
 }
