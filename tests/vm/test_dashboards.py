@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: plain timeout=900 kernels=6.12 long-kernels=6.1,6.12
+# tests/run: plain long timeout=900
 """The dashboards show what containers do: a real Prometheus scrapes the exporter in the machine while its
 containers are under load, and every expression of every panel, annotation and variable returns data. What
 cannot have data here stands in EMPTY with the reason. Prometheus is 2.x on Linux 6.1, and 3.x with native
