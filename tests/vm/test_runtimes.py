@@ -44,6 +44,8 @@ EXPECTED = [
 ]
 NETWORK = {"container_network_receive_bytes_total": 0, "container_network_receive_packets_total": 1,
            "container_network_transmit_bytes_total": 8, "container_network_transmit_packets_total": 9}
+# Probes that a kernel refuses, which they say with the reason: 5.10 has no storage of tasks for programs.
+CANNOT = {"5.10": ("memory_stalls", "syscalls", "lifetime")}
 
 
 def read_value(files, cgroup, file, key):
@@ -95,10 +97,11 @@ def check_scrape(bed, samples):
     """Nothing failed on the way."""
     with bed.check("the exporter", "no errors"):
         down = [s.labels["source"] for s in samples["tallyman_source_up"] if float(s.value) == 0]
-        support.equal(down, [], "sources that are down")
+        expected = CANNOT.get(beds.KERNEL, ())
+        support.equal([name for name in down if name not in expected], [], "sources that are down")
         wrong = [f"{name} {s.labels} {s.value}" for name in
                  ("tallyman_source_errors_total", "tallyman_metadata_errors_total", "tallyman_walk_errors_total")
-                 for s in samples.get(name, ()) if float(s.value) != 0]
+                 for s in samples.get(name, ()) if float(s.value) != 0 and s.labels.get("source") not in expected]
         support.equal(wrong, [], "errors")
 
 
