@@ -43,7 +43,7 @@ SANITIZER  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -I. -I$(BUILD) $(WARNINGS) $(HARDENING) $(SANITIZER) $(CFLAGS) $(PKG_CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANITIZER) $(LDFLAGS)
 
-SOURCES := $(filter-out collector/main.c,$(wildcard collector/*.c collector/probes/*.c collector/runtimes/*.c \
+SOURCES := $(filter-out collector/main.c,$(wildcard collector/*.c collector/*/*.c \
 	exporters/*.c exporters/api/*.c exporters/web/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c tests/host/test_*.c))
@@ -67,7 +67,7 @@ $(BUILD)/tallyman: $(BUILD)/collector/main.o $(BUILD)/libtallyman.a
 
 $(BUILD)/libtallyman.a: $(OBJECTS)
 	$(call say,AR)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcsP $@ $^
 
 $(BUILD)/%.o: %.c $(BUILD)/.flags | $(SKELETONS)
 	$(call say,CC)
@@ -95,9 +95,12 @@ $(BUILD)/.flags: FORCE
 		echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' > $@
 
 # $(call bpf,architecture as libbpf names it)
-bpf = clang -g -O2 -target bpf -D__TARGET_ARCH_$(1) -I. -I/usr/include/$(shell uname -m)-linux-gnu \
+bpf = clang -g -O2 -target bpf $(BPF_FLAGS) -D__TARGET_ARCH_$(1) -I. -I/usr/include/$(shell uname -m)-linux-gnu \
 	-Wall -Werror -MMD -MP -c -o $@ $<
 BPF_ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
+
+# Compare and swap: since 5.12.
+%/connections.bpf.o %/connections.bpf.other.o: BPF_FLAGS := -mcpu=v3
 
 $(BUILD)/%.bpf.o: %.bpf.c
 	$(call say,BPF)
@@ -108,6 +111,9 @@ $(BUILD)/%.bpf.other.o: %.bpf.c
 	$(call say,BPF)
 	@mkdir -p $(@D)
 	$(Q)$(call bpf,$(if $(filter x86,$(BPF_ARCH)),arm64,x86))
+
+# Locks need the value that an atomic operation found: version 3 of the instructions, in Linux 5.12.
+$(BUILD)/bpf/requests.bpf.o $(BUILD)/bpf/requests.bpf.other.o: BPF_FLAGS := -mcpu=v3
 
 # What bpftool writes is not ours to tidy.
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
@@ -243,7 +249,7 @@ help:
 	@echo 'make demo       containers under load in a virtual machine, Prometheus with the rules, Alertmanager'
 	@echo 'make test-full  the same with long soaks; test-unit, test-host, test-e2e, test-vm, lint are parts'
 	@echo 'make            build build/tallyman; CC=clang, SANITIZE=address,undefined, WERROR=0, V=1'
-	@echo 'make bench      benchmarks; BENCH=name for one'
+	@echo 'make bench      benchmarks; BENCH=name for one; BENCH=peers beside other exporters'
 	@echo 'make golden     rewrite tests/golden/ from what the exporter says now'
 	@echo 'make docs       rewrite METRICS.md, docs/options.md, the example configuration, the manual page'
 	@echo 'make format     clang-format everything'

@@ -117,16 +117,29 @@ static __always_inline void histogram_count(struct wire_histogram *histogram, __
 	}
 }
 
-static __always_inline void histogram_add(__u32 slot, __u32 key, __u64 ns)
+/* For who has both at hand: the first histogram of this CPU's shard (wire_cpu), and slot * n_keys + key. */
+static __always_inline void histogram_add_from(__u32 first, __u32 slot, __u32 owner, __u64 ns)
 {
-	__u32 owner = slot * n_keys + key;
-	__u16 *place = slot ? histogram_number(owner) : 0;
-	__u32 number = place ? *place : 0;
+	__u16 *place = histogram_number(owner);
+	__u32 number = place ? *place : 0, at;
 	struct wire_histogram *histogram;
 
-	if (place && !number)
+	/* Slot 0 never has one. */
+	if (!number && slot)
 		number = histogram_new(owner);
-	histogram = histogram_at(number, bpf_get_smp_processor_id());
+	at = first + number;
+	histogram = bpf_map_lookup_elem(&histograms, &at);
 	if (histogram)
 		histogram_count(histogram, ns, 1);
+}
+
+/* For who knows the number of this CPU, which costs a call on older kernels. */
+static __always_inline void histogram_add_on(__u32 cpu, __u32 slot, __u32 key, __u64 ns)
+{
+	histogram_add_from((cpu & shard_mask) * n_histograms, slot, slot * n_keys + key, ns);
+}
+
+static __always_inline void histogram_add(__u32 slot, __u32 key, __u64 ns)
+{
+	histogram_add_on(bpf_get_smp_processor_id(), slot, key, ns);
 }

@@ -10,6 +10,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/cpus.h"
+#include "bpf/current.h"
 #include "bpf/events.h"
 #include "bpf/kernel.h"
 #include "bpf/slots.h"
@@ -32,9 +33,13 @@ enum {
 
 struct life {
 	__u64 stop_ns;
-	__u32 pid; /* of its first process; 0: none has come, or it has gone */
+	__u32 pid;  /* of its first process; 0: none has come, or it has gone */
+	__u8 turns; /* processes that were its first, one after the other */
 	bool first_in_namespace, executed, listens;
 };
+
+/* A service whose launchers have ended has no first process any more, whatever it starts later. */
+enum { TURNS_MAX = 4 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -114,20 +119,33 @@ int BPF_PROG(on_rmdir, struct cgroup *group)
 	return 0;
 }
 
-/* The first process of a pid namespace below the host's: what most runtimes start a container with. */
-static __always_inline bool is_first(struct task_struct *task)
+/*
+ * Whether it is the first process of a pid namespace below the host's, which most runtimes start a
+ * container with: how far below.
+ */
+static __always_inline __u32 first_of(struct task_struct *task)
 {
 	struct pid *pid = task->thread_pid;
 	const char *numbers = (const char *)pid + bpf_core_field_offset(struct pid, numbers);
 	struct upid upid = { 0 };
 
 	if (!pid || !pid->level)
-		return false;
+		return 0;
 	bpf_probe_read_kernel(&upid, sizeof(upid), numbers + pid->level * sizeof(upid));
-	return upid.nr == 1;
+	return upid.nr == 1 ? pid->level : 0;
 }
 
-/* A stage that a group and those above it reach with the first process that does. */
+static __always_inline bool is_vacant(const struct life *life, bool first)
+{
+	if (first)
+		return !life->first_in_namespace;
+	return !life->pid && life->turns < TURNS_MAX;
+}
+
+/*
+ * A stage that a group and those above it reach with the first process that does. Read in a way that
+ * takes any pointer: this is for once in a group's life.
+ */
 static __always_inline void reach(struct cgroup *group, enum wire_event_type stage, __u32 pid,
 				  bool first)
 {
@@ -135,11 +153,11 @@ static __always_inline void reach(struct cgroup *group, enum wire_event_type sta
 
 #pragma unroll
 	for (int i = 0; i < WIRE_LEVELS; i++) {
-		__u64 id = css ? css->cgroup->kn->id : 0;
+		__u64 id = css ? BPF_CORE_READ(css, cgroup, kn, id) : 0;
 		struct life *life = id ? bpf_map_lookup_elem(&lives, &id) : 0;
 		bool *reached = 0;
 
-		css = css ? css->parent : 0;
+		css = css ? BPF_CORE_READ(css, parent) : 0;
 		if (!life)
 			continue;
 		if (stage == WIRE_EXECUTED &&
@@ -152,27 +170,34 @@ static __always_inline void reach(struct cgroup *group, enum wire_event_type sta
 			continue;
 		*reached = true;
 		struct wire_event *event = event_begin(stage, sizeof(*event), id);
+		/* By its first program the runtime has written down who it is. */
 		if (event)
-			event_end(event, false);
+			event_end(event, stage == WIRE_EXECUTED);
 	}
 }
 
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task)
+int BPF_PROG(on_exec, struct task_struct *task, int before, struct linux_binprm *binary)
 {
 	struct cgroup *group = task->cgroups->dfl_cgrp;
 	struct wire_cpu *cpu = this_cpu();
 	__u64 id = group->kn->id;
 	struct life *life;
+	bool first;
 
 	if (!cpu)
 		return 0;
 	cpu->runs[2]++;
 	tally_add(slot_of_cached(cpu, group), WIRE_TALLY_EXECS, 1);
 	life = bpf_map_lookup_elem(&lives, &id);
-	if (!life || (life->executed && life->pid && life->first_in_namespace))
+	if (!life)
 		return 0;
-	reach(group, WIRE_EXECUTED, task->tgid, is_first(task));
+	first = first_of(task);
+	/* runc starts itself anew through a descriptor, while systemd puts it into the container's cgroup. */
+	if (!first && bpf_core_field_exists(binary->fdpath) && binary->fdpath)
+		return 0;
+	if (!life->executed || is_vacant(life, first))
+		reach(group, WIRE_EXECUTED, task->tgid, first);
 	return 0;
 }
 
@@ -190,7 +215,7 @@ static __always_inline bool ends_process(struct task_struct *task)
 	return !bpf_map_lookup_elem(&ended, &process);
 }
 
-static __always_inline void tell_exit(__u64 id, __u64 stop_ns, __u32 status, __u32 pid)
+static __always_inline void tell_exit(__u64 id, __u64 stop_ns, __u32 status, __u32 level)
 {
 	struct wire_exited *exited = event_begin(WIRE_EXITED, sizeof(*exited), id);
 
@@ -198,7 +223,7 @@ static __always_inline void tell_exit(__u64 id, __u64 stop_ns, __u32 status, __u
 		return;
 	exited->stop_ns = stop_ns;
 	exited->status = status;
-	exited->pid = pid;
+	exited->level = level;
 	event_end(exited, false);
 }
 
@@ -206,7 +231,7 @@ static __always_inline void tell_exit(__u64 id, __u64 stop_ns, __u32 status, __u
 static __always_inline void end_lives(struct task_struct *task, struct cgroup *group, __u32 status)
 {
 	struct cgroup_subsys_state *css = &group->self;
-	bool first = is_first(task);
+	__u32 level = first_of(task);
 	__u64 stop_ns = 0;
 
 #pragma unroll
@@ -223,8 +248,8 @@ static __always_inline void end_lives(struct task_struct *task, struct cgroup *g
 			life->first_in_namespace = false;
 		}
 		/* A container that was there before us has no life; its first process is known. */
-		if (whose || (i == 0 && first))
-			tell_exit(id, stop_ns, status, task->tgid);
+		if (whose || (i == 0 && level))
+			tell_exit(id, stop_ns, status, i == 0 ? level : 0);
 	}
 }
 
@@ -261,7 +286,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	key = signal ? signal_key(signal) : exit_key(code);
 	tally_add(slot_of_cached(cpu, group), key, 1);
 	life = bpf_map_lookup_elem(&lives, &id);
-	if ((life && life->pid == (__u32)task->tgid) || is_first(task))
+	if ((life && life->pid == (__u32)task->tgid) || first_of(task))
 		end_lives(task, group, status & 0xffff);
 	return 0;
 }
@@ -272,24 +297,27 @@ static __always_inline bool is_stop(int signal)
 	       signal == SIGRTMIN_3;
 }
 
-/* struct percpu_counter since kernel commit f1a7941243c1 ("mm: convert mm's rss stats into percpu_counter", 6.2). */
-static __always_inline __u64 pages_of(struct mm_struct *mm, int kind)
-{
-	struct mm_struct___before_6_2 *before = (void *)mm;
-	__s64 pages;
+/*
+ * struct percpu_counter since kernel commit f1a7941243c1 ("mm: convert mm's rss stats into percpu_counter", 6.2).
+ * A macro: the place of an element is found for the running kernel where its number is a constant alone.
+ * Asked of mm_struct, which is there: for a type that is not libbpf would list all modules, as root alone may.
+ */
+#define pages_of(mm, kind)                                                                         \
+	not_negative(                                                                              \
+		bpf_core_field_exists(((struct mm_struct___before_6_2 *)(mm))->rss_stat.count)     \
+			? BPF_CORE_READ((struct mm_struct___before_6_2 *)(mm),                     \
+					rss_stat.count[kind].counter)                              \
+			: BPF_CORE_READ(mm, rss_stat[kind].count))
 
-	/* Asked of mm_struct, which is there: for a type that is not libbpf would list all modules, as root alone may. */
-	if (bpf_core_field_exists(before->rss_stat.count))
-		pages = BPF_CORE_READ(before, rss_stat.count[kind].counter);
-	else
-		pages = BPF_CORE_READ(mm, rss_stat[kind].count);
+static __always_inline __u64 not_negative(__s64 pages)
+{
 	return pages > 0 ? pages : 0;
 }
 
 static __always_inline struct cgroup_subsys_state *memory_of(struct task_struct *task)
 {
-	const char *list =
-		(const char *)task->cgroups + bpf_core_field_offset(struct css_set, subsys);
+	const char *list = (const char *)BPF_CORE_READ(task, cgroups) +
+			   bpf_core_field_offset(struct css_set, subsys);
 	struct cgroup_subsys_state *css = 0;
 
 	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
@@ -310,12 +338,12 @@ static __always_inline __u64 ooms_of(struct cgroup_subsys_state *css)
 
 static __always_inline void describe_victim(struct wire_victim *victim, struct task_struct *task)
 {
-	struct mm_struct *mm = task->mm;
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 
-	victim->pid = task->pid;
-	victim->uid = task->cred->uid.val;
-	victim->oom_score_adj = task->signal->oom_score_adj;
-	victim->event.id = task->cgroups->dfl_cgrp->kn->id;
+	victim->pid = BPF_CORE_READ(task, pid);
+	victim->uid = BPF_CORE_READ(task, cred, uid.val);
+	victim->oom_score_adj = BPF_CORE_READ(task, signal, oom_score_adj);
+	victim->event.id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	bpf_probe_read_kernel_str(victim->comm, sizeof(victim->comm), task->comm);
 	victim->has_pages = mm != 0;
 	victim->file_pages = mm ? pages_of(mm, 0) : 0;
@@ -355,10 +383,10 @@ int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct task_str
 		return 0;
 	group = task->cgroups->dfl_cgrp;
 	id = group->kn->id;
-	if (bpf_get_current_task_btf()->cgroups->dfl_cgrp->kn->id == id)
+	if (current_group_id(current_task()) == id)
 		return 0;
 	life = bpf_map_lookup_elem(&lives, &id);
-	if (!life && is_first(task)) {
+	if (!life && first_of(task)) {
 		struct life fresh = { .pid = task->tgid, .first_in_namespace = true };
 
 		bpf_map_update_elem(&lives, &id, &fresh, BPF_NOEXIST);
@@ -374,7 +402,6 @@ int BPF_PROG(on_state, const struct sock *sock, const int before, const int stat
 {
 	struct wire_cpu *cpu = this_cpu();
 	struct task_struct *task;
-	struct cgroup *group;
 	struct life *life;
 	__u64 id;
 
@@ -383,12 +410,11 @@ int BPF_PROG(on_state, const struct sock *sock, const int before, const int stat
 	cpu->runs[5]++;
 	if (state != TCP_LISTEN)
 		return 0;
-	task = bpf_get_current_task_btf();
-	group = task->cgroups->dfl_cgrp;
-	id = group->kn->id;
+	task = current_task();
+	id = current_group_id(task);
 	life = bpf_map_lookup_elem(&lives, &id);
 	if (life && !life->listens)
-		reach(group, WIRE_LISTENS, 0, false);
+		reach(current_group(task), WIRE_LISTENS, 0, false);
 	return 0;
 }
 
@@ -412,14 +438,14 @@ int BPF_PROG(on_victim_task, struct task_struct *task)
 SEC("tp_btf/mark_victim")
 int BPF_PROG(on_victim_pid, int pid)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct wire_victim *victim;
 
 	ran(7);
 	victim = event_begin(WIRE_VICTIM, sizeof(*victim), 0);
 	if (!victim)
 		return 0;
-	if (task->pid == pid) {
+	if (CURRENT_READ(task, pid, pid) == pid) {
 		describe_victim(victim, task);
 		describe_levels(victim, task);
 	} else {

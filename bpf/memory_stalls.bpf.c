@@ -10,6 +10,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/cpus.h"
+#include "bpf/current.h"
 #include "bpf/histograms.h"
 #include "bpf/kernel.h"
 #include "bpf/slots.h"
@@ -40,12 +41,19 @@ static __always_inline void end(__u32 kind, bool counts)
 	__u64 began_ns = stamp_take(wait_of(kind)), now;
 	struct task_struct *task;
 
-	if (!began_ns || !counts)
+	if (!counts)
 		return;
+	/* It began before we were there, or another's beginning took the place. Most ends of HIGH have none. */
+	if (!began_ns) {
+		if (kind != WIRE_STALL_HIGH)
+			count_run(WIRE_STALLS_UNTIMED);
+		return;
+	}
 	now = bpf_ktime_get_ns();
-	task = bpf_get_current_task_btf();
+	task = current_task();
 	if (now >= began_ns)
-		histogram_add(slot_of(task->cgroups->dfl_cgrp), kind, now - began_ns);
+		histogram_add(slot_of_id(current_group(task), current_group_id(task)), kind,
+			      now - began_ns);
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_begin")
@@ -84,11 +92,11 @@ int on_host_reclaimed(void *ctx)
 SEC("fentry/mem_cgroup_handle_over_high")
 int on_high(void *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 
 	count_run(4);
 	/* Asked on each way back from the kernel that has something else to do, too. */
-	if (task->memcg_nr_pages_over_high)
+	if (CURRENT_READ(task, memcg_nr_pages_over_high, memcg_nr_pages_over_high))
 		stamp_set(wait_of(WIRE_STALL_HIGH));
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Sums per pair of slots, made when the first value comes. The collector sizes the maps, fills the
- * constants before it loads the object, and takes pairs back together with their slots.
+ * Sums per pair of slots, one or several of them, made when the first value comes. The collector sizes
+ * the maps, fills the constants before it loads the object, and takes pairs back together with their
+ * slots.
  */
 #pragma once
 
@@ -11,9 +12,10 @@
 
 #include "bpf/wire.h"
 
-const volatile __u32 n_pairs = 1; /* in one shard */
+const volatile __u32 n_pairs = 1;     /* in one shard */
+const volatile __u32 n_pair_keys = 1; /* sums of one pair */
 const volatile __u32 pair_shard_mask = 0;
-const volatile bool pairs_shared = 1; /* several CPUs count in one shard */
+const volatile bool pairs_shared = 1; /* several CPUs, or interrupts, count in one shard */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -37,7 +39,7 @@ struct {
 	__type(value, __u32);
 } free_pairs SEC(".maps");
 
-/* [shard * n_pairs + number] */
+/* [(shard * n_pairs + number) * n_pair_keys + key] */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -66,7 +68,7 @@ static __noinline __u32 pair_number(__u64 pair)
 }
 
 /* `cached` is a number that was this pair's, most often. False: no pair is free. */
-static __always_inline bool pair_add(__u64 pair, __u64 *cached, __u64 value)
+static __always_inline bool pair_add(__u32 cpu, __u64 pair, __u64 *cached, __u32 key, __u64 value)
 {
 	__u32 number = *cached, at;
 	__u64 *owner = bpf_map_lookup_elem(&pair_owners, &number), *sum;
@@ -77,7 +79,7 @@ static __always_inline bool pair_add(__u64 pair, __u64 *cached, __u64 value)
 			return 0;
 		*cached = number;
 	}
-	at = (bpf_get_smp_processor_id() & pair_shard_mask) * n_pairs + number;
+	at = ((cpu & pair_shard_mask) * n_pairs + number) * n_pair_keys + key;
 	sum = bpf_map_lookup_elem(&pair_sums, &at);
 	if (!sum)
 		return 0;

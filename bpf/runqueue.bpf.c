@@ -96,7 +96,8 @@ static __always_inline __u64 whole_wait(struct task_struct *task, __u64 wait, __
 	return whole;
 }
 
-static __always_inline void charge(struct wire_runner *runner, __u32 victim, __u32 by, __u64 ns)
+static __always_inline void charge(struct wire_runner *runner, __u32 cpu, __u32 victim, __u32 by,
+				   __u64 ns)
 {
 	__u64 pair = (__u64)victim << 32 | by, at = victim * 7 + by;
 	__u32 key = WIRE_WAIT_LOST;
@@ -109,11 +110,11 @@ static __always_inline void charge(struct wire_runner *runner, __u32 victim, __u
 		key = WIRE_WAIT_IDLE;
 	else if (!victim || !by)
 		key = WIRE_WAIT_OTHER;
-	else if (pair_add(pair, &runner->pairs[at], ns))
+	else if (pair_add(cpu, pair, &runner->pairs[at], 0, ns))
 		return;
 	else
-		tally_add(0, WIRE_WAIT_UNNAMED, 1);
-	tally_add(victim, key, ns);
+		tally_add_on(cpu, 0, WIRE_WAIT_UNNAMED, 1);
+	tally_add_on(cpu, victim, key, ns);
 }
 
 /* The part of the wait that quotas took, charged to their level. */
@@ -143,8 +144,8 @@ static __noinline __u64 charge_quotas(struct wire_runner *runner, struct task_st
 }
 
 /* Who ran further back than the task that ran until now. */
-static __noinline void charge_earlier(struct wire_runner *runner, __u32 victim, __u64 from,
-				      __u64 end)
+static __noinline void charge_earlier(struct wire_runner *runner, __u32 cpu, __u32 victim,
+				      __u64 from, __u64 end)
 {
 	__u64 newest = runner->newest;
 
@@ -157,21 +158,22 @@ static __noinline void charge_earlier(struct wire_runner *runner, __u32 victim, 
 		if (!since || since > end)
 			break;
 		since = since > from ? since : from;
-		charge(runner, victim, runner->runs[at].slot, end - since);
+		charge(runner, cpu, victim, runner->runs[at].slot, end - since);
 		end = since;
 	}
 	if (end > from)
-		tally_add(victim, WIRE_WAIT_OTHER, end - from);
+		tally_add_on(cpu, victim, WIRE_WAIT_OTHER, end - from);
 }
 
-static __always_inline void waited(struct wire_runner *runner, struct task_struct *task, __u32 slot,
-				   __u64 queued, __u64 now)
+/* A cgroup has one histogram here: the number of its slot is all. */
+static __always_inline void waited(struct wire_runner *runner, __u32 first_histogram, __u32 cpu,
+				   struct task_struct *task, __u32 slot, __u64 queued, __u64 now)
 {
 	__u64 whole = whole_wait(task, now - queued, now), at = runner->newest, since;
 
-	histogram_add(slot, 0, whole);
+	histogram_add_from(first_histogram, slot, slot, whole);
 	if (whole > now - queued)
-		tally_add(slot, WIRE_WAIT_OTHER, whole - (now - queued));
+		tally_add_on(cpu, slot, WIRE_WAIT_OTHER, whole - (now - queued));
 	if (throttled_ns(task->se.cfs_rq))
 		queued += charge_quotas(runner, task, slot, queued, now);
 	asm volatile("" : "+r"(at));
@@ -180,9 +182,9 @@ static __always_inline void waited(struct wire_runner *runner, struct task_struc
 	if (since <= queued)
 		since = queued;
 	if (now > since)
-		charge(runner, slot, runner->runs[at].slot, now - since);
+		charge(runner, cpu, slot, runner->runs[at].slot, now - since);
 	if (since > queued)
-		charge_earlier(runner, slot, queued, since);
+		charge_earlier(runner, cpu, slot, queued, since);
 }
 
 /* Tasks of one cgroup in turn are one run. */
@@ -218,7 +220,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (next->pid) { /* each CPU's idle task is 0 */
 		slot = slot_of_group(runner, next->cgroups->dfl_cgrp);
 		if (queued && now >= queued)
-			waited(runner, next, slot, queued, now);
+			waited(runner, cpu->first_histogram, number, next, slot, queued, now);
 	}
 	run_begins(runner, slot, now);
 	return 0;

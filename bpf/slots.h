@@ -6,6 +6,7 @@
 #pragma once
 
 #include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/cpus.h"
@@ -33,27 +34,27 @@ struct {
 	__type(value, __u32);
 } free_slots SEC(".maps");
 
-static __always_inline void slot_describe(struct wire_slot *owner, struct cgroup *group)
+/* Read in a way that takes any pointer: this is for once in a group's life. */
+static __always_inline void slot_describe(struct wire_slot *owner, struct cgroup *group, __u64 id)
 {
-	struct cgroup_subsys_state *css = &group->self;
+	struct cgroup_subsys_state *css = BPF_CORE_READ(group, self.parent);
 
 #pragma unroll
 	for (int i = 0; i < WIRE_LEVELS; i++) {
-		css = css ? css->parent : 0;
-		owner->ancestors[i] = css ? css->cgroup->kn->id : 0;
+		owner->ancestors[i] = css ? BPF_CORE_READ(css, cgroup, kn, id) : 0;
+		css = css ? BPF_CORE_READ(css, parent) : 0;
 	}
-	owner->id = group->kn->id;
+	owner->id = id;
 }
 
 /* A slot for a cgroup that has none. Two CPUs may come here at once: one of them gives its slot back. */
-static __noinline __u32 slot_new(struct cgroup *group)
+static __noinline __u32 slot_new(struct cgroup *group, __u64 id)
 {
-	__u64 id = group->kn->id;
 	__u32 slot = 0, *winner;
 	struct wire_slot *owner;
 
 	/* A version 1 hierarchy numbers its groups by itself: its ids are strangers' here. */
-	if (group->root->hierarchy_id != 0)
+	if (BPF_CORE_READ(group, root, hierarchy_id) != 0)
 		return 0;
 	if (bpf_map_pop_elem(&free_slots, &slot) < 0)
 		return 0;
@@ -61,7 +62,7 @@ static __noinline __u32 slot_new(struct cgroup *group)
 	if (!owner)
 		return 0;
 	if (bpf_map_update_elem(&slots, &id, &slot, BPF_NOEXIST) == 0) {
-		slot_describe(owner, group);
+		slot_describe(owner, group, id);
 		return slot;
 	}
 	bpf_map_push_elem(&free_slots, &slot, 0);
@@ -70,12 +71,28 @@ static __noinline __u32 slot_new(struct cgroup *group)
 }
 
 /* The slot of a cgroup2 group, made on first sight; 0 when none is left. For any context. */
-static __always_inline __u32 slot_of(struct cgroup *group)
+static __always_inline __u32 slot_of_id(struct cgroup *group, __u64 id)
 {
-	__u64 id = group->kn->id;
 	__u32 *slot = bpf_map_lookup_elem(&slots, &id);
 
-	return slot ? *slot : slot_new(group);
+	return slot ? *slot : slot_new(group, id);
+}
+
+static __always_inline __u32 slot_of(struct cgroup *group)
+{
+	return slot_of_id(group, group->kn->id);
+}
+
+/* What is asked for seldom stands outside of the programs that run often, and leaves them their registers. */
+static __noinline __u32 slot_look_up(struct wire_cpu *cpu, struct cgroup *group, __u64 id)
+{
+	__u32 slot = slot_of_id(group, id);
+
+	if (slot) { /* a free one may be there next time */
+		cpu->slot = slot;
+		cpu->cgroup_id = id;
+	}
+	return slot;
 }
 
 /* The same for programs that run in no interrupt: most often the last one that was asked for. */
@@ -83,12 +100,5 @@ static __always_inline __u32 slot_of_cached(struct wire_cpu *cpu, struct cgroup 
 {
 	__u64 id = group->kn->id;
 
-	if (cpu->cgroup_id == id)
-		return cpu->slot;
-	__u32 slot = slot_of(group);
-	if (slot) { /* a free one may be there next time */
-		cpu->slot = slot;
-		cpu->cgroup_id = id;
-	}
-	return slot;
+	return cpu->cgroup_id == id ? cpu->slot : slot_look_up(cpu, group, id);
 }

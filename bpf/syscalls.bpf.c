@@ -8,10 +8,12 @@
  */
 #include <linux/bpf.h>
 #include <stdbool.h>
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/cpus.h"
+#include "bpf/current.h"
 #include "bpf/histograms.h"
 #include "bpf/kernel.h"
 #include "bpf/slots.h"
@@ -23,6 +25,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* include/linux/errno.h: the kernel's own, which no program sees. */
 enum { ERESTARTSYS = 512, ERESTARTNOINTR = 513, ERESTARTNOHAND = 514, ERESTART_RESTARTBLOCK = 516 };
 enum { MAX_ERRNO = 4095 };
+enum { TASK_DEAD = 0x80 };
 
 enum { S_IFMT = 0170000, S_IFREG = 0100000, S_IFDIR = 0040000, S_IFBLK = 0060000 };
 
@@ -39,12 +42,12 @@ enum { NR_FIRST_FORK = NR_CLONE, NR_LAST_FORK = NR_VFORK };
 /* Of 32-bit programs: i386; arm has fork, vfork and clone3 under the same numbers. */
 enum { COMPAT_FORK = 2, COMPAT_CLONE = 120, COMPAT_VFORK = 190 };
 
-/* Written while it runs. */
-volatile __u32 time_what; /* WIRE_TIME_* */
-volatile __u32 epoch;	  /* beginnings that were kept in another one are not to be used */
+/* Written while it runs: beginnings that were kept in another one are not to be used. */
+volatile __u32 epoch;
 
-const volatile bool has_storage = 1; /* before 5.11 tasks have none */
+const volatile bool has_storage = 1; /* tasks have one for programs like these since 5.13 */
 const volatile struct wire_call calls[WIRE_CALL_KEYS];
+const volatile __u8 error_keys[WIRE_ERRNOS]; /* of tallies, by number */
 
 struct kept {
 	__u64 start;
@@ -59,12 +62,57 @@ struct {
 	__type(value, struct kept);
 } kept_starts SEC(".maps");
 
+/* Where tasks have no storage. The collector makes one of both. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct kept);
+} kept_by_number SEC(".maps");
+
 /* For sums per class, when the others are all in use. */
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
 	__uint(max_entries, 1);
 	__type(value, __u32);
 } spare_histograms SEC(".maps");
+
+/* A number may be given again as soon as its task has ended. */
+static __always_inline __u64 number_of_task(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, start_time) ^ (__u64)BPF_CORE_READ(task, pid) << 40;
+}
+
+static __always_inline struct kept *kept_of(struct task_struct *task, bool make)
+{
+	static const struct kept nothing;
+	struct kept *kept;
+	__u64 number;
+
+	if (has_storage)
+		return bpf_task_storage_get(&kept_starts, task, 0,
+					    make ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+	number = number_of_task(task);
+	kept = bpf_map_lookup_elem(&kept_by_number, &number);
+	if (kept || !make)
+		return kept;
+	bpf_map_update_elem(&kept_by_number, &number, &nothing, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&kept_by_number, &number);
+}
+
+/* A storage goes with its task. */
+static __always_inline void forget_the_dead(struct task_struct *task)
+{
+	struct task_struct___before_5_14 *before = (void *)task;
+	__u64 number, state;
+
+	if (has_storage)
+		return;
+	number = number_of_task(task);
+	state = bpf_core_field_exists(before->state) ? before->state : task->__state;
+	if (state & TASK_DEAD)
+		bpf_map_delete_elem(&kept_by_number, &number);
+}
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev)
@@ -75,10 +123,11 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev)
 	if (!cpu)
 		return 0;
 	cpu->runs[0]++;
+	forget_the_dead(prev);
 	if (!cpu->start_ns)
 		return 0;
-	if (cpu->start_ns != NOT_TIMED && has_storage) {
-		kept = bpf_task_storage_get(&kept_starts, prev, 0, 0);
+	if (cpu->start_ns != NOT_TIMED) {
+		kept = kept_of(prev, false);
 		if (kept) {
 			kept->start = cpu->start_ns;
 			kept->epoch = epoch;
@@ -89,14 +138,12 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev)
 }
 
 /* What a task kept when it was switched out. Without a place it gets one for its next call. */
-static __always_inline __u64 take_kept(struct task_struct *task)
+static __noinline __u64 take_kept(struct task_struct *task)
 {
 	struct kept *kept;
 	__u64 start;
 
-	if (!has_storage)
-		return NO_START;
-	kept = bpf_task_storage_get(&kept_starts, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	kept = kept_of(task, true);
 	if (!kept)
 		return NO_START;
 	start = kept->epoch == epoch ? kept->start : NO_START;
@@ -107,9 +154,9 @@ static __always_inline __u64 take_kept(struct task_struct *task)
 static __always_inline bool is_compat(struct task_struct *task)
 {
 #ifdef __TARGET_ARCH_arm64
-	return task->thread_info.flags & TIF_32BIT;
+	return CURRENT_READ(task, thread_info.flags, thread_info.flags) & TIF_32BIT;
 #else
-	return task->thread_info.status & TS_COMPAT;
+	return CURRENT_READ(task, thread_info.status, thread_info.status) & TS_COMPAT;
 #endif
 }
 
@@ -148,14 +195,15 @@ static __always_inline bool is_file(struct task_struct *task, struct pt_regs *re
 #else
 	__u32 fd = regs->di;
 #endif
-	struct files_struct *files = task->files;
-	struct file *file = 0;
+	struct files_struct *files = CURRENT_READ(task, files, files);
+	struct file **table, *file = 0;
 	struct inode *inode = 0;
 	__u16 mode = 0;
 
-	if (!files || fd >= files->fdt->max_fds)
+	if (!files || fd >= CURRENT_READ(files, fdt->max_fds, fdt, max_fds))
 		return true;
-	bpf_probe_read_kernel(&file, sizeof(file), files->fdt->fd + fd);
+	table = CURRENT_READ(files, fdt->fd, fdt, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), table + fd);
 	bpf_probe_read_kernel(&inode, sizeof(inode),
 			      __builtin_preserve_access_index(&file->f_inode));
 	bpf_probe_read_kernel(&mode, sizeof(mode), __builtin_preserve_access_index(&inode->i_mode));
@@ -174,8 +222,7 @@ static __always_inline const volatile struct wire_call *call_at(__u32 key)
 }
 
 /* A call during which the task gave up its CPU: for some that is because others let it wait. */
-static __always_inline __u32 key_of_switched(__u32 key, struct task_struct *task,
-					     struct pt_regs *regs)
+static __noinline __u32 key_of_switched(__u32 key, struct task_struct *task, struct pt_regs *regs)
 {
 	const volatile struct wire_call *call = call_at(key);
 
@@ -200,18 +247,25 @@ static __noinline __u32 histogram_of_class(__u32 slot, __u32 key)
 	return histogram_give(owner, number);
 }
 
-static __always_inline struct wire_histogram *histogram_of(__u32 slot, __u32 key, __u32 cpu)
+/* On first sight; without one the class may have one, and else it is counted as lost. */
+static __noinline __u32 histogram_first(__u32 slot, __u32 key)
 {
-	__u32 owner = slot * n_keys + key;
-	__u16 *place = slot ? histogram_number(owner) : 0;
-	__u32 number = place ? *place : 0;
+	__u32 number = histogram_new(slot * n_keys + key);
 
-	if (place && !number) {
-		number = histogram_new(owner);
-		if (!number)
-			number = histogram_of_class(slot, key);
-	}
-	return histogram_at(number, cpu);
+	return number ? number : histogram_of_class(slot, key);
+}
+
+/* What histogram_at() finds, with less to reckon: the number of keys is known here, and the shard by the CPU. */
+static __always_inline struct wire_histogram *histogram_of(const struct wire_cpu *cpu, __u32 slot,
+							   __u32 key)
+{
+	__u16 *place = histogram_number(slot * WIRE_CALL_KEYS + key);
+	__u32 number = place ? *place : 0, at;
+
+	if (!number && slot)
+		number = histogram_first(slot, key);
+	at = cpu->first_histogram + number;
+	return bpf_map_lookup_elem(&histograms, &at);
 }
 
 static __always_inline void count_call(struct wire_histogram *histogram, __u64 start)
@@ -226,20 +280,28 @@ static __always_inline void count_call(struct wire_histogram *histogram, __u64 s
 			start & SAMPLE ? WIRE_SAMPLING : 1);
 }
 
-static __always_inline void count_error(__u32 slot, __u64 error)
+static __noinline int count_error(__u32 slot, __u64 error)
 {
 	if (error == ERESTARTSYS || error == ERESTARTNOINTR || error == ERESTARTNOHAND ||
 	    error == ERESTART_RESTARTBLOCK)
-		return;
-	tally_add(slot, error < WIRE_ERRNOS ? error : 0, 1);
+		return 0;
+	asm volatile("" : "+r"(error));
+	tally_add(slot, error < WIRE_ERRNOS ? error_keys[error] : 0, 1);
+	return 0;
+}
+
+static __always_inline __u32 slot_of_current(struct wire_cpu *cpu, struct task_struct *task)
+{
+	__u64 id = current_group_id(task);
+
+	return cpu->cgroup_id == id ? cpu->slot : slot_look_up(cpu, current_group(task), id);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_exit, struct pt_regs *regs, long result)
 {
-	__u32 cpu_number = bpf_get_smp_processor_id();
-	struct wire_cpu *cpu = bpf_map_lookup_elem(&cpus, &cpu_number);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct wire_cpu *cpu = this_cpu();
+	struct task_struct *task = current_task();
 	__s32 number = number_of(regs);
 	bool compat = is_compat(task);
 	__u32 key = key_of(number, compat), slot;
@@ -251,15 +313,15 @@ int BPF_PROG(on_exit, struct pt_regs *regs, long result)
 	cpu->runs[1]++;
 	start = cpu->start_ns;
 	cpu->start_ns = NO_START;
-	if (!start && time_what != WIRE_TIME_NONE) {
+	if (!start) {
 		start = take_kept(task);
 		if (start)
 			key = key_of_switched(key, task, regs);
 	}
 	if (result == 0 && is_new_task(number, compat))
 		return 0;
-	slot = slot_of_cached(cpu, task->cgroups->dfl_cgrp);
-	histogram = histogram_of(slot, key, cpu_number);
+	slot = slot_of_current(cpu, task);
+	histogram = histogram_of(cpu, slot, key);
 	if (histogram)
 		count_call(histogram, start);
 	if (result < 0 && result >= -MAX_ERRNO && number != -1)
@@ -274,10 +336,13 @@ static __always_inline bool is_sampled(struct wire_cpu *cpu)
 		cpu->skip--;
 		return false;
 	}
-	cpu->random = cpu->random * 6364136223846793005ULL + 1442695040888963407ULL;
-	cpu->skip = ((cpu->random >> 32) * (2 * WIRE_SAMPLING - 1)) >> 32;
+	cpu->random =
+		cpu->random * 1664525 + 1013904223; /* of 32 bits: the upper ones are random */
+	cpu->skip = (__u64)cpu->random * (2 * WIRE_SAMPLING - 1) >> 32;
 	return true;
 }
+
+/* How calls begin, by mode: one of these three is attached. */
 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(on_enter)
@@ -287,9 +352,38 @@ int BPF_PROG(on_enter)
 	if (!cpu)
 		return 0;
 	cpu->runs[2]++;
-	if (time_what == WIRE_TIME_ALL)
-		cpu->start_ns = bpf_ktime_get_ns() & ~(__u64)SAMPLE;
-	else
-		cpu->start_ns = is_sampled(cpu) ? bpf_ktime_get_ns() | SAMPLE : NOT_TIMED;
+	cpu->start_ns = bpf_ktime_get_ns() & ~(__u64)SAMPLE;
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_enter_sampled)
+{
+	struct wire_cpu *cpu = this_cpu();
+
+	if (!cpu)
+		return 0;
+	cpu->runs[3]++;
+	cpu->start_ns = is_sampled(cpu) ? bpf_ktime_get_ns() | SAMPLE : NOT_TIMED;
+	return 0;
+}
+
+/* The only program of its mode: without another one on sys_exit nobody knows of errors. */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_enter_counted, struct pt_regs *regs, long number)
+{
+	struct wire_cpu *cpu = this_cpu();
+	struct task_struct *task = current_task();
+	__u32 key = (__u32)number < WIRE_CALLS ? number : WIRE_CALL_UNKNOWN;
+	struct wire_histogram *histogram;
+
+	if (!cpu)
+		return 0;
+	cpu->runs[4]++;
+	if (is_compat(task))
+		key = WIRE_CALL_COMPAT;
+	histogram = histogram_of(cpu, slot_of_current(cpu, task), key);
+	if (histogram)
+		count_call(histogram, NOT_TIMED);
 	return 0;
 }

@@ -25,11 +25,10 @@ struct {
 	__type(value, __u64);
 } tallies SEC(".maps");
 
-/* A key that is none is left out, lest it count for another slot. */
-static __always_inline void tally_add(__u32 slot, __u32 key, __u64 value)
+/* For who knows the number of this CPU. A key that is none is left out, lest it count for another slot. */
+static __always_inline void tally_add_on(__u32 cpu, __u32 slot, __u32 key, __u64 value)
 {
-	__u32 shard = bpf_get_smp_processor_id() & tally_shard_mask;
-	__u32 at = shard * n_tallies + slot * n_tally_keys + key;
+	__u32 at = (cpu & tally_shard_mask) * n_tallies + slot * n_tally_keys + key;
 	__u64 *tally = bpf_map_lookup_elem(&tallies, &at);
 
 	if (!tally || key >= n_tally_keys)
@@ -38,4 +37,9 @@ static __always_inline void tally_add(__u32 slot, __u32 key, __u64 value)
 		__sync_fetch_and_add(tally, value);
 	else
 		*tally += value;
+}
+
+static __always_inline void tally_add(__u32 slot, __u32 key, __u64 value)
+{
+	tally_add_on(bpf_get_smp_processor_id(), slot, key, value);
 }

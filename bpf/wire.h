@@ -6,10 +6,14 @@
 
 #include <linux/types.h>
 
-/* netns.bpf.c: one record per process, in the byte order of the host. */
-struct wire_netns {
+/*
+ * processes.bpf.c: one record per process, in the byte order of the host. Those without a pid say that a
+ * group is threaded.
+ */
+struct wire_process {
+	__u64 cgroup; /* id of the group that lists it in its cgroup.procs */
 	__u32 pid;
-	__u32 inode;
+	__u32 netns; /* inode; 0: it is ending */
 };
 
 /*
@@ -33,10 +37,11 @@ enum { WIRE_PROGRAMS = 12 };
 struct wire_cpu {
 	__u64 cgroup_id;
 	__u32 slot;
-	__u32 skip; /* events, before the next sample */
+	__u32 first_histogram; /* of its shard: written before anything is attached */
 	__u64 start_ns;
 	__u64 runs[WIRE_PROGRAMS];
-	__u64 random;
+	__u32 skip; /* events, before the next sample */
+	__u32 random;
 };
 
 /*
@@ -49,6 +54,7 @@ enum {
 	WIRE_HIGHEST_EXPONENT = 4,
 	WIRE_BUCKETS_MAX = (WIRE_HIGHEST_EXPONENT - WIRE_LOWEST_EXPONENT) << WIRE_SCHEMA_MAX,
 	WIRE_CELLS_MAX = WIRE_BUCKETS_MAX + 2,
+	WIRE_LOWEST_NS = 1000000000 >> -WIRE_LOWEST_EXPONENT, /* the last that cell 0 takes */
 };
 
 struct wire_histogram {

@@ -37,7 +37,7 @@ struct wire_exited {
 	struct wire_event event;
 	__u64 stop_ns; /* when it was sent a stop signal from outside; 0: it was not */
 	__u32 status;  /* as wait(2) has it */
-	__u32 pid;
+	__u32 level; /* of the pid namespace that it was the first process of; 0: of none below the host's */
 };
 
 struct wire_level {

@@ -7,7 +7,7 @@
 /*
  * Keys of histograms: a system call's number; then what has none; then the calls that
  * may wait for others, for when they did; then, for when histograms run out, one per class. Keys of
- * tallies are error numbers, 0 for all that are none of the user's.
+ * tallies are places of error numbers in a list, 0 for all that are not in it.
  */
 enum {
 	WIRE_CALLS = 480,
@@ -17,6 +17,7 @@ enum {
 	WIRE_CALL_SPARES = WIRE_CALL_WAITS + 14,
 	WIRE_CALL_KEYS = WIRE_CALL_SPARES + 16,
 	WIRE_ERRNOS = 134,
+	WIRE_ERROR_KEYS = 80,
 };
 
 /* What a call's time is when it had to wait: always that of waiting, or if its first argument is no file. */
@@ -28,6 +29,5 @@ struct wire_call {
 	__u16 spare_key; /* of its class */
 };
 
-enum { WIRE_TIME_ALL, WIRE_TIME_SAMPLES, WIRE_TIME_NONE };
 /* One in so many calls, on average, stands for as many. */
 enum { WIRE_SAMPLING = 16 };

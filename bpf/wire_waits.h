@@ -31,3 +31,6 @@ enum {
 	WIRE_STALL_FAULT_SWAP,
 	WIRE_STALLS
 };
+
+/* Where runs of programs are counted, behind the last of them: ends of which the beginning is not known. */
+enum { WIRE_STALLS_UNTIMED = 10 };

@@ -12,10 +12,10 @@
 
 #include "collector/cleanup.h"
 #include "collector/clock.h"
-#include "collector/identity.h"
+#include "collector/workloads/identity.h"
 #include "collector/memory.h"
-#include "collector/mounts.h"
-#include "collector/options.h"
+#include "collector/procfs/mounts.h"
+#include "collector/options/options.h"
 
 enum {
 	DIRENTS_BYTES = 64 * 1024, /* one entry may be over 4,000 bytes: kernfs has no NAME_MAX */
@@ -93,6 +93,7 @@ static void group_free(struct hierarchy *hierarchy, struct group *top)
 			next = group->first_child;
 		}
 		HASH_DEL(hierarchy->by_id, group);
+		hierarchy->groups_dropped -= group->dropped;
 		group_close_files(hierarchy, group);
 		identity_free(group->identity);
 		free(group->name);
@@ -123,6 +124,13 @@ static int compare_names(const struct group *a, const struct group *b)
 	return strcmp(a->name, b->name);
 }
 
+static bool has_room(const struct hierarchy *hierarchy, const struct group *parent,
+		     const char *name)
+{
+	return HASH_COUNT(hierarchy->by_id) < HIERARCHY_GROUPS_MAX &&
+	       strlen(parent->path) + strlen(name) + 2 <= HIERARCHY_PATH_MAX;
+}
+
 /* One directory entry that is a group: known by id, or new. True when it was new. */
 static bool meet(struct hierarchy *hierarchy, struct group *parent, const char *name, uint64_t id)
 {
@@ -135,9 +143,9 @@ static bool meet(struct hierarchy *hierarchy, struct group *parent, const char *
 		group->seen = hierarchy->walks;
 		return false;
 	}
-	if (HASH_COUNT(hierarchy->by_id) >= HIERARCHY_GROUPS_MAX ||
-	    strlen(parent->path) + strlen(name) + 2 > HIERARCHY_PATH_MAX) {
+	if (!has_room(hierarchy, parent, name)) {
 		hierarchy->groups_dropped++;
+		parent->dropped++;
 		return false;
 	}
 	group_new(hierarchy, parent, name, id)->seen = hierarchy->walks;
@@ -152,6 +160,8 @@ static int list_children(struct hierarchy *hierarchy, struct group *group, int f
 
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return -errno;
+	hierarchy->groups_dropped -= group->dropped;
+	group->dropped = 0;
 	while ((n = getdents64(fd, entries, sizeof(entries))) > 0) {
 		for (ssize_t i = 0; i < n;) {
 			const struct dirent64 *entry = (const void *)(entries + i);
@@ -165,8 +175,9 @@ static int list_children(struct hierarchy *hierarchy, struct group *group, int f
 	}
 	if (n < 0)
 		return -errno;
-	if (changed)
+	if (changed || group->unsorted)
 		LL_SORT2(group->first_child, compare_names, next_sibling);
+	group->unsorted = false;
 	return 0;
 }
 
@@ -189,7 +200,7 @@ static void visit(struct hierarchy *hierarchy, struct group *group)
 
 	if (!err && fstat(fd, &st) < 0)
 		err = -errno;
-	if (!err && st.st_nlink != LEAF_LINKS)
+	if (!err && (st.st_nlink != LEAF_LINKS || group->dropped))
 		err = list_children(hierarchy, group, fd);
 	if (own)
 		close(fd);
@@ -250,8 +261,6 @@ static int walk(struct hierarchy *hierarchy, bool all)
 	hierarchy->incomplete = false;
 	hierarchy->walks++;
 	hierarchy->n_groups = 0;
-	if (all)
-		hierarchy->groups_dropped = 0;
 	append(hierarchy, hierarchy->root);
 	for (size_t i = 0; i < hierarchy->n_groups; i++) {
 		struct group *group = hierarchy->groups[i];
@@ -288,6 +297,30 @@ struct group *hierarchy_find(const struct hierarchy *hierarchy, uint64_t id)
 
 	HASH_FIND(hh, hierarchy->by_id, &id, sizeof(id), group);
 	return group;
+}
+
+bool hierarchy_is_part(const struct hierarchy *hierarchy)
+{
+	return hierarchy->root->id != 1;
+}
+
+struct group *hierarchy_add(struct hierarchy *hierarchy, uint64_t parent_id, const char *name,
+			    uint64_t id)
+{
+	struct group *parent = hierarchy_find(hierarchy, parent_id);
+	struct group *group = hierarchy_find(hierarchy, id);
+
+	if (group || !parent || !has_room(hierarchy, parent, name))
+		return group;
+	parent->unsorted = true;
+	return group_new(hierarchy, parent, name, id);
+}
+
+void hierarchy_remove(struct hierarchy *hierarchy, struct group *group)
+{
+	LL_DELETE2(group->parent->first_child, group, next_sibling);
+	group_free(hierarchy, group);
+	hierarchy->n_groups = 0;
 }
 
 int hierarchy_open(const struct options *options, struct hierarchy **ret_hierarchy)

@@ -13,6 +13,8 @@
 #include <uthash.h>
 
 struct options;
+struct record_layout;
+struct wire_record; /* bpf/wire_records.h */
 struct workload;
 
 enum {
@@ -34,6 +36,8 @@ struct group {
 	int kept[HIERARCHY_KEPT_MAX]; /* descriptors of kept files, by place; -1: none */
 	uint64_t absent[HIERARCHY_FILES_MAX / 64]; /* files that were not there when last asked */
 	uint64_t absent_since_ns;		   /* 0: forget what was absent in the next walk */
+	uint64_t readable[HIERARCHY_FILES_MAX / 64]; /* files that were read once */
+	const struct wire_record *record; /* of this collection, see fast_path.h; NULL: none */
 	char *controllers; /* its cgroup.subtree_control when last looked at; or NULL */
 	uint64_t controllers_ns;
 	uint64_t seen;		   /* number of the walk that last saw it */
@@ -42,6 +46,12 @@ struct group {
 	bool inside;		   /* below a container */
 	struct group *delegate;	   /* the group inside that carries its limits; NULL: itself */
 	bool is_delegate;
+	uint64_t made_ns;		 /* CLOCK_MONOTONIC, when the kernel told; else 0 */
+	bool unsorted;			 /* a child was added between two walks */
+	uint32_t dropped;		 /* children left out when it was listed last */
+	uint64_t processes, counted;	 /* census.c's: how many, and in which pass */
+	bool threaded;			 /* likewise: its cgroup.procs refuses, for good */
+	uint64_t asked_ns;		 /* when it was empty, and its cgroup.procs was read */
 	const struct workload *entry;	 /* in the snapshot being built; NULL when left out */
 	const struct workload *workload; /* the same when sources shall read it, else NULL */
 	struct group *first_child, *next_sibling; /* by name */
@@ -56,6 +66,7 @@ struct hierarchy {
 	struct group *by_id;   /* uthash */
 	struct group **groups; /* parents before children, siblings by name */
 	size_t n_groups, groups_size;
+	const struct record_layout *layout; /* of all records, see record_layout.h */
 	uint64_t walks;
 	const char *files[HIERARCHY_FILES_MAX]; /* names by number */
 	uint8_t place[HIERARCHY_FILES_MAX]; /* in group->kept, plus 1; 0: opened for each reading */
@@ -64,7 +75,7 @@ struct hierarchy {
 	size_t open_fds, fd_budget;   /* kept file descriptors */
 	uint64_t walk_errors;	      /* directories that could not be opened or listed, ever */
 	bool incomplete;	      /* the last walk could not list all */
-	uint64_t groups_dropped;      /* too deep, too long or too many in the last walk */
+	uint64_t groups_dropped;      /* too deep, too long or too many: now */
 	uint64_t fd_exhausted;	      /* times a descriptor was wanted and none was left, ever */
 	char *buffer;		      /* for group_read(); owned here so that no scrape allocates */
 	size_t buffer_size;
@@ -80,6 +91,16 @@ void hierarchy_close(struct hierarchy *hierarchy);
 int hierarchy_walk(struct hierarchy *hierarchy);
 /* The same, but only those groups are listed whose `changed` is set, and what is new below them. */
 int hierarchy_look(struct hierarchy *hierarchy);
+/*
+ * A group that the kernel told of, between two walks: not in hierarchy->groups. The one that is there when
+ * it is known already; NULL when its parent is not, or there is no room.
+ */
+struct group *hierarchy_add(struct hierarchy *hierarchy, uint64_t parent, const char *name,
+			    uint64_t id);
+/* Whether its root is not the kernel's (whose id is 1), but a group below: --path.cgroupfs, or a namespace. */
+bool hierarchy_is_part(const struct hierarchy *hierarchy);
+/* Forgets a group that is gone, between two walks. Empties hierarchy->groups until the next one. */
+void hierarchy_remove(struct hierarchy *hierarchy, struct group *group);
 /* The number of a file's name, registering it at the first call. Names are static strings. */
 unsigned hierarchy_file(struct hierarchy *hierarchy, const char *name);
 /*

@@ -6,90 +6,54 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "collector/census.h"
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
 #include "collector/clock.h"
-#include "collector/containers.h"
-#include "collector/lifecycle.h"
+#include "collector/collect_log.h"
+#include "collector/fast_path.h"
+#include "collector/workloads/containers.h"
+#include "collector/workloads/follow.h"
+#include "collector/workloads/lifecycle.h"
 #include "collector/log.h"
 #include "collector/memory.h"
-#include "collector/news.h"
-#include "collector/options.h"
+#include "collector/workloads/news.h"
+#include "collector/opened.h"
+#include "collector/options/options.h"
 #include "collector/probes/probes.h"
 #include "collector/probes/ring.h"
 #include "collector/recent.h"
 #include "collector/source.h"
+#include "collector/sources/cgroup.h"
 
 enum { FOLLOW_AGAIN_MS = 100 };
-enum { RETRY_LONGEST_S = 60 }; /* until a source that could not open is tried again */
 
-struct opened {
-	void *state;
-	const char *reason; /* why it is down; NULL when it is up */
-	char *failure;	    /* the reason, if it had to be put together */
-	uint64_t errors;
-	bool enabled, open;
-	bool was_up; /* as last logged */
-	bool denied; /* logged */
-	unsigned tries;
-	uint64_t
-		retry_ns; /* CLOCK_MONOTONIC from which it is opened again; 0: not before a reload */
-};
+/*
+ * While the kernel tells of every group that comes and goes, only those are listed: looking at each of
+ * 1,000 takes longer than the census of their processes. All are listed this often nevertheless.
+ */
+static const uint64_t list_all_ns = UINT64_C(60) * 1000 * 1000 * 1000;
 
 struct collector {
 	const struct options *options;
 	struct self_counters *counters;
 	struct hierarchy *hierarchy;
 	struct containers *containers;
+	struct census *census; /* NULL before programs may be loaded */
 	struct lifecycle *lifecycle;
 	struct probes *probes;
+	struct fast_path *fast_path;
 	struct news *news;
 	struct opened *sources;
 	uint64_t generation;
+	struct arena spare; /* memory of the snapshot that the next one replaces, for a moment */
+	uint64_t listed_ns; /* when all groups were listed; 0: they are to be */
 	struct recent recent;
-	bool walk_failed;     /* as last logged */
-	bool late;	      /* the last scrape was not complete */
-	bool metadata_denied; /* logged */
+	bool walk_failed;	   /* as last logged */
+	bool late;		   /* the last scrape was not complete */
+	bool metadata_denied;	   /* logged */
+	enum logged_reader reader; /* of cgroups */
 };
-
-static void log_source(const struct source *source, const char *reason)
-{
-	if (reason)
-		log_warn("source is down, continuing", "source", source->name, "reason", reason);
-	else
-		log_info("source is up again", "source", source->name);
-}
-
-/* What was missing may be there a moment later, without any change of the host. */
-static bool is_passing(int err)
-{
-	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EAGAIN ||
-	       err == -EBUSY || err == -ENOBUFS;
-}
-
-/* 0 or -errno: why it is down is in ->reason. */
-static int try_open(const struct options *options, struct opened *opened, size_t i)
-{
-	const char *reason = NULL;
-	int err = sources[i]->open(options, &opened->state, &reason);
-
-	opened->open = !err;
-	opened->reason = NULL;
-	opened->retry_ns = 0;
-	if (!err || err == -ECANCELED)
-		return err;
-	opened->reason = reason ? reason : strerror(-err);
-	if (!is_passing(err))
-		return err;
-	unsigned pause_s = opened->tries < 6 ? 1U << opened->tries : RETRY_LONGEST_S;
-	opened->tries++;
-	opened->retry_ns = clock_monotonic_ns() + pause_s * UINT64_C(1000000000);
-	if (reason) { /* what no reason of a source's own tells */
-		free(opened->failure);
-		opened->reason = opened->failure = xasprintf("%s: %s", reason, strerror(-err));
-	}
-	return err;
-}
 
 static void open_source(struct collector *collector, size_t i)
 {
@@ -103,23 +67,13 @@ static void open_source(struct collector *collector, size_t i)
 		opened->open = true;
 		return;
 	}
-	int err = try_open(collector->options, opened, i);
+	int err = opened_try(opened, sources[i], collector->options);
 	if (err == -ECANCELED) /* an option of its own switches it off */
 		opened->enabled = false;
 	if (!err || err == -ECANCELED)
 		return;
 	opened->was_up = false;
-	log_source(sources[i], opened->reason);
-}
-
-/* The one line that tells the user of a hybrid host why there are no memory metrics. */
-static void log_hierarchy(const struct hierarchy *hierarchy)
-{
-	log_info("reading cgroup v2", "path", hierarchy->root_path);
-	if (*hierarchy->v1_controllers)
-		log_warn("some controllers are on cgroup v1 and give no metrics; boot with "
-			 "systemd.unified_cgroup_hierarchy=1 to have them on v2",
-			 "controllers", hierarchy->v1_controllers);
+	collect_log_source(sources[i], opened->reason);
 }
 
 int collector_new(const struct options *options, struct self_counters *counters,
@@ -132,6 +86,7 @@ int collector_new(const struct options *options, struct self_counters *counters,
 	collector->counters = counters;
 	collector->lifecycle = lifecycle_new();
 	collector->probes = probes_new();
+	collector->fast_path = fast_path_new();
 	collector->news = news_new();
 	collector->sources = xcalloc(n_sources, sizeof(*collector->sources));
 	int err = hierarchy_open(options, &collector->hierarchy);
@@ -147,7 +102,7 @@ int collector_new(const struct options *options, struct self_counters *counters,
 		collector_free(collector);
 		return err;
 	}
-	log_hierarchy(collector->hierarchy);
+	collect_log_hierarchy(collector->hierarchy);
 	for (size_t i = 0; i < n_sources; i++)
 		open_source(collector, i);
 	*ret_collector = collector;
@@ -165,8 +120,10 @@ void collector_free(struct collector *collector)
 		free(collector->sources[i].failure);
 	}
 	containers_free(collector->containers);
+	census_free(collector->census);
 	news_free(collector->news);
 	probes_free(collector->probes);
+	fast_path_free(collector->fast_path);
 	lifecycle_free(collector->lifecycle);
 	hierarchy_close(collector->hierarchy);
 	free(collector->sources);
@@ -175,16 +132,16 @@ void collector_free(struct collector *collector)
 
 void collector_inherit(struct collector *collector, struct collector *predecessor)
 {
-	struct lifecycle *lifecycle = collector->lifecycle;
-	struct news *news = collector->news;
-	struct probes *probes = collector->probes;
+	const struct collector own = *collector;
 
 	collector->lifecycle = predecessor->lifecycle;
 	collector->news = predecessor->news;
 	collector->probes = predecessor->probes;
-	predecessor->lifecycle = lifecycle;
-	predecessor->news = news;
-	predecessor->probes = probes;
+	collector->fast_path = predecessor->fast_path;
+	predecessor->lifecycle = own.lifecycle;
+	predecessor->news = own.news;
+	predecessor->probes = own.probes;
+	predecessor->fast_path = own.fast_path;
 }
 
 /* The ring, while there are programs that tell of cgroups. */
@@ -199,7 +156,10 @@ static struct ring *ring_of(const struct collector *collector)
 
 void collector_start_probes(struct collector *collector)
 {
+	if (!collector->census)
+		collector->census = census_new(collector->options, collector->hierarchy);
 	probes_apply(collector->probes, collector->options, collector->hierarchy);
+	fast_path_apply(collector->fast_path, collector->options);
 	news_listen(collector->news, ring_of(collector));
 }
 
@@ -208,27 +168,9 @@ struct events *collector_events(struct collector *collector)
 	return lifecycle_events(collector->lifecycle);
 }
 
-static void log_step(void *context, unsigned probe, enum probe_mode from, enum probe_mode to,
-		     double share)
-{
-	const struct collector *collector = context;
-	char percent[32], budget[32];
-
-	snprintf(percent, sizeof(percent), "%.2f", share * 100);
-	snprintf(budget, sizeof(budget), "%" PRIu64, collector->options->probe_budget_percent);
-	if (to > from)
-		log_warn("the probes cost more than their budget, doing less", "probe",
-			 sources[probe]->name, "from", probe_mode_name(from), "to",
-			 probe_mode_name(to), "percent", percent, "budget", budget);
-	else
-		log_info("the probes cost less, doing more again", "probe", sources[probe]->name,
-			 "from", probe_mode_name(from), "to", probe_mode_name(to), "percent",
-			 percent, "budget", budget);
-}
-
 unsigned collector_oversee_probes(struct collector *collector)
 {
-	return probes_oversee(collector->probes, log_step, collector);
+	return probes_oversee(collector->probes, collect_log_step, (void *)collector->options);
 }
 
 /* All families of all sources, in table order; what nobody asked for is left out from the start. */
@@ -255,12 +197,6 @@ static void add_families(const struct collector *collector, struct snapshot *sna
 	}
 }
 
-/* A reason for this snapshot: the next one may have another. */
-static const char *keep_reason(struct snapshot *snapshot, const char *reason)
-{
-	return reason ? arena_strdup(&snapshot->arena, reason) : NULL;
-}
-
 static void add_statuses(const struct collector *collector, struct snapshot *snapshot)
 {
 	snapshot->n_sources = n_sources;
@@ -269,47 +205,11 @@ static void add_statuses(const struct collector *collector, struct snapshot *sna
 		snapshot->sources[i] = (struct source_status){
 			.name = sources[i]->name,
 			.help = sources[i]->help,
-			.reason = keep_reason(snapshot, collector->sources[i].reason),
+			.reason = opened_keep(snapshot, collector->sources[i].reason),
 			.errors = collector->sources[i].errors,
 			.enabled = collector->sources[i].enabled,
 			.up = collector->sources[i].open && !collector->sources[i].reason,
 		};
-}
-
-static const char *describe(struct opened *opened, const struct collection *collection, int err)
-{
-	if (!err)
-		return NULL;
-	if (err == -ETIME)
-		return "the scrape's deadline passed";
-	if (collection->reason)
-		return collection->reason;
-	if (!collection->place)
-		return strerror(-err);
-	free(opened->failure);
-	opened->failure =
-		xasprintf("%s: %s", collection->place,
-			  err == -EBADMSG ? "not what the kernel writes there" : strerror(-err));
-	return opened->failure;
-}
-
-/* On a hybrid host: a source without its controller is no failure, but has nothing or little to tell. */
-static const char *describe_missing(const struct collection *collection, size_t i)
-{
-	const char *controller = sources[i]->controller;
-	size_t length = controller ? strlen(controller) : 0;
-
-	for (const char *on_v1 = collection->hierarchy->v1_controllers; length && *on_v1;) {
-		size_t n = strcspn(on_v1, ",");
-
-		if (n == length && memcmp(on_v1, controller, n) == 0) {
-			cleanup_free char *reason =
-				xasprintf("controller %s is on cgroup v1", controller);
-			return keep_reason(collection->snapshot, reason);
-		}
-		on_v1 += n + (on_v1[n] == ',');
-	}
-	return NULL;
 }
 
 /* After a source has run: what it managed, and a line in the log when that has changed. */
@@ -319,7 +219,7 @@ static void record(struct collector *collector, struct collection *collection, s
 	struct source_status *status = &collection->snapshot->sources[i];
 	struct opened *opened = &collector->sources[i];
 
-	opened->reason = describe(opened, collection, err);
+	opened->reason = opened_describe(opened, collection, err);
 	opened->errors += err != 0;
 	if (err == -ETIME) {
 		if (collection->snapshot->complete && !collector->late)
@@ -335,13 +235,13 @@ static void record(struct collector *collector, struct collection *collection, s
 	}
 	status->collected = true;
 	status->up = !err;
-	status->reason = err ? keep_reason(collection->snapshot, opened->reason)
-			     : describe_missing(collection, i);
+	status->reason = err ? opened_keep(collection->snapshot, opened->reason)
+			     : opened_missing(sources[i], collection);
 	status->errors = opened->errors;
 	if (err == -ETIME) /* said above, once for all sources */
 		return;
 	if (opened->was_up != !err)
-		log_source(sources[i], opened->reason);
+		collect_log_source(sources[i], opened->reason);
 	opened->was_up = !err;
 }
 
@@ -384,7 +284,7 @@ static void collect_source(struct collector *collector, struct collection *colle
 	int err = -ETIME;
 
 	if (opened->retry_ns && clock_monotonic_ns() >= opened->retry_ns)
-		(void)try_open(collector->options, opened, i); /* said when it is up */
+		(void)opened_try(opened, sources[i], collector->options); /* said when it is up */
 	collection->denied = collection->place = collection->reason = NULL;
 	if (!opened->open || !(collection->snapshot->sources_read >> i & 1))
 		return;
@@ -398,11 +298,68 @@ static void collect_source(struct collector *collector, struct collection *colle
 static void walk(struct collector *collector, bool all)
 {
 	int err = all ? hierarchy_walk(collector->hierarchy) : hierarchy_look(collector->hierarchy);
+	bool whole = !err && !collector->hierarchy->incomplete;
 
+	if (all || !whole)
+		collector->listed_ns = whole ? clock_monotonic_ns() : 0;
 	if (err && !collector->walk_failed)
 		log_error("cannot list cgroups, continuing", "path",
 			  collector->hierarchy->root_path, "reason", strerror(-err));
 	collector->walk_failed = err != 0;
+}
+
+static bool is_on(const struct collector *collector, const struct source *source)
+{
+	for (size_t i = 0; i < n_sources; i++)
+		if (sources[i] == source)
+			return collector->sources[i].open;
+	return false;
+}
+
+/* What is left to be looked at. */
+static enum watch_news follow(struct collector *collector)
+{
+	const struct follow with = {
+		.options = collector->options,
+		.containers = collector->containers,
+		.hierarchy = collector->hierarchy,
+		.lifecycle = collector->lifecycle,
+		.counters = collector->counters,
+	};
+
+	return follow_news(&with, collector->news);
+}
+
+static void discover(struct collector *collector)
+{
+	enum watch_news news = WATCH_LOST;
+
+	/* First what the kernel has told: a walk forgets what is gone. */
+	if (collector->hierarchy->walks && is_on(collector, &source_lifecycle))
+		news = follow(collector);
+	bool due =
+		!collector->listed_ns || clock_monotonic_ns() - collector->listed_ns >= list_all_ns;
+	walk(collector, due || news == WATCH_LOST || !news_has_ring(collector->news));
+}
+
+/* One pass for all sources that are asked and that read files of groups. */
+static void read_records(struct collector *collector, struct snapshot *snapshot)
+{
+	uint64_t asked = snapshot->sources_read;
+	bool wanted = false;
+
+	for (size_t i = 0; i < n_sources; i++)
+		wanted |= asked >> i & 1 && sources[i]->collect == rows_collect;
+	if (wanted)
+		fast_path_read(collector->fast_path, collector->hierarchy);
+	else
+		fast_path_skip(collector->hierarchy);
+	const char *reason = fast_path_reason(collector->fast_path);
+	if (wanted)
+		collect_log_reader(&collector->reader, reason,
+				   fast_path_mismatches(collector->fast_path) > 0);
+	snapshot->by_records = !reason;
+	snapshot->files_reason = reason ? arena_strdup(&snapshot->arena, reason) : NULL;
 }
 
 static struct snapshot *collect(struct collector *collector, const struct collect_request *request)
@@ -415,11 +372,14 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 		.counters = collector->counters,
 		.lifecycle = collector->lifecycle,
 		.probes = collector->probes,
+		.census = collector->census,
+		.fast_path = collector->fast_path,
 		.context = containers_context(collector->containers),
 		.deadline_ns = request->deadline_ns,
 	};
 	struct family *families;
 
+	arena_reuse(&snapshot->arena, &collector->spare);
 	snapshot->generation = ++collector->generation;
 	snapshot->time_ms = (int64_t)(clock_unix_ns() / 1000000);
 	snapshot->monotonic_ns = clock_monotonic_ns();
@@ -427,10 +387,12 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 		snapshot->v1_controllers =
 			arena_strdup(&snapshot->arena, collector->hierarchy->v1_controllers);
 	snapshot->sources_read = request->sources & collector->options->sources_enabled;
-	walk(collector, true);
+	discover(collector);
 	containers_discover(collector->containers, collector->hierarchy, snapshot,
 			    collector->counters);
 	probes_update(collector->probes, collector->hierarchy);
+	census_begin(collector->census);
+	read_records(collector, snapshot);
 	log_metadata_denied(collector);
 	add_families(collector, snapshot);
 	add_statuses(collector, snapshot);
@@ -442,6 +404,7 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 	if (collector->late && snapshot->complete)
 		log_info("scrapes are complete again");
 	collector->late = !snapshot->complete;
+	arena_trim(&snapshot->arena);
 	snapshot->duration_ns = clock_monotonic_ns() - snapshot->monotonic_ns;
 	return snapshot;
 }
@@ -455,7 +418,7 @@ const struct snapshot *collector_acquire(struct collector *collector,
 
 	if (snapshot)
 		return snapshot_ref(snapshot);
-	recent_make_room(&collector->recent, wanted);
+	recent_make_room(&collector->recent, wanted, &collector->spare);
 	snapshot = collect(collector, request);
 	recent_keep(&collector->recent, snapshot);
 	return snapshot;
@@ -471,30 +434,31 @@ int collector_watch_fd(const struct collector *collector)
 	return news_fd(collector->news);
 }
 
-static bool is_on(const struct collector *collector, const struct source *source)
+static uint64_t follow_again(const struct collector *collector, bool again)
 {
-	for (size_t i = 0; i < n_sources; i++)
-		if (sources[i] == source)
-			return collector->sources[i].open;
-	return false;
+	uint64_t wait_ms = containers_wait_ms(collector->containers);
+
+	again |= survivors_wait(lifecycle_survivors(collector->lifecycle));
+	if (again && (!wait_ms || wait_ms > FOLLOW_AGAIN_MS))
+		wait_ms = FOLLOW_AGAIN_MS;
+	return wait_ms;
 }
 
 uint64_t collector_follow(struct collector *collector, bool always)
 {
 	struct hierarchy *hierarchy = collector->hierarchy;
-	enum watch_news news = news_take(collector->news, hierarchy, NULL, NULL);
-	bool first = hierarchy->walks == 0;
+	enum watch_news news = WATCH_LOST;
 
-	if (!is_on(collector, &source_lifecycle) ||
-	    (news == WATCH_NONE && !always && !lifecycle_killed(collector->lifecycle, hierarchy)))
+	if (!is_on(collector, &source_lifecycle))
 		return 0;
-	walk(collector, first || news == WATCH_LOST);
+	if (hierarchy->walks)
+		news = follow(collector);
+	if (news == WATCH_NONE && !always)
+		return follow_again(collector, false);
+	walk(collector, news == WATCH_LOST);
 	containers_identify(collector->containers, hierarchy, collector->counters);
 	bool fresh = news_update(collector->news, hierarchy);
 	lifecycle_pass(collector->lifecycle, collector->options,
 		       containers_context(collector->containers), hierarchy, NULL);
-	bool again = fresh || survivors_wait(lifecycle_survivors(collector->lifecycle));
-	uint64_t wait_ms = containers_wait_ms(collector->containers);
-
-	return again && (!wait_ms || wait_ms > FOLLOW_AGAIN_MS) ? FOLLOW_AGAIN_MS : wait_ms;
+	return follow_again(collector, fresh);
 }

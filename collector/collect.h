@@ -16,8 +16,9 @@ struct options;
 struct self_counters {
 	uint64_t workloads_dropped; /* over --cgroups.max, ever */
 	uint64_t labels_shortened;
-	uint64_t metadata_errors;  /* files of runtimes that could not be read or understood */
-	uint64_t metadata_put_off; /* look-ups for which a pass had no time left */
+	uint64_t cgroups_short_lived; /* made and removed between two looks */
+	uint64_t metadata_errors;     /* files of runtimes that could not be read or understood */
+	uint64_t metadata_put_off;    /* look-ups for which a pass had no time left */
 	uint64_t container_labels_dropped; /* labels of containers beyond the limits */
 	bool metadata_denied;		   /* some of them may not be read, ever */
 	uint64_t http_requests[600];	   /* by status code */

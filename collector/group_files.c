@@ -88,10 +88,10 @@ static void shed(struct hierarchy *hierarchy)
 		hierarchy->fd_budget = files;
 	else
 		hierarchy->dir_budget = directories;
-	for (size_t i = hierarchy->n_groups; i-- > 1;) {
+	for (size_t i = hierarchy->n_groups; i-- > 0;) {
 		if (has_files && hierarchy->open_fds > files)
 			close_kept(hierarchy, hierarchy->groups[i]);
-		if (!has_files && hierarchy->open_dirs > directories)
+		if (i && !has_files && hierarchy->open_dirs > directories) /* the root's stays */
 			close_directory(hierarchy, hierarchy->groups[i]);
 	}
 }
@@ -229,7 +229,9 @@ ssize_t group_read(struct hierarchy *hierarchy, struct group *group, unsigned fi
 	/* PSI is off, and stays off until the next boot; a threaded group says it of its processes. */
 	if (length == -EOPNOTSUPP && strstr(hierarchy->files[file], ".pressure"))
 		*absent |= bit;
-	if (length >= 0)
+	if (length >= 0) {
+		group->readable[file / 64] |= bit;
 		*ret_text = hierarchy->buffer;
+	}
 	return length;
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct exemplar {
@@ -25,6 +26,7 @@ struct histogram {
 	double sum;	   /* in the metric's unit */
 	const int *bounds; /* ascending native indices whose upper bounds are the classic `le`s */
 	unsigned n_bounds;
+	bool only_native;		  /* not in text */
 	const struct exemplar *exemplars; /* by ascending value */
 	unsigned n_exemplars;
 };

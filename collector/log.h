@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "collector/options.h"
+#include "collector/options/options.h"
 
 void log_configure(enum log_level level, enum log_format format);
 /*

@@ -9,7 +9,7 @@
 #include "collector/cleanup.h"
 #include "collector/log.h"
 #include "collector/memory.h"
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "exporters/listen.h"
 #include "exporters/server.h"
 #include "exporters/web.h"

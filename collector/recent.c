@@ -22,7 +22,7 @@ const struct snapshot *recent_find(const struct recent *recent, uint64_t sources
 	return NULL;
 }
 
-void recent_make_room(struct recent *recent, uint64_t sources)
+void recent_make_room(struct recent *recent, uint64_t sources, struct arena *spare)
 {
 	uint64_t now = clock_monotonic_ns();
 
@@ -30,7 +30,7 @@ void recent_make_room(struct recent *recent, uint64_t sources)
 		const struct snapshot *s = recent->snapshots[i];
 
 		if (s && (s->sources_read == sources || now - s->monotonic_ns > longest_ns)) {
-			snapshot_unref(s);
+			snapshot_recycle(s, spare);
 			recent->snapshots[i] = NULL;
 		}
 	}

@@ -16,8 +16,11 @@ struct recent {
 /* The one of exactly these sources, if it is young enough and whole; else NULL. No new reference. */
 const struct snapshot *recent_find(const struct recent *recent, uint64_t sources,
 				   uint64_t max_age_ms);
-/* Memory for one snapshot at a time, not for two: what a new one replaces goes before it is made. */
-void recent_make_room(struct recent *recent, uint64_t sources);
+/*
+ * Memory for one snapshot at a time, not for two: what a new one replaces goes before it is made, and leaves
+ * its memory to `spare` unless somebody still reads it.
+ */
+void recent_make_room(struct recent *recent, uint64_t sources, struct arena *spare);
 /* Keeps a reference; in a free place, else in that of the oldest. */
 void recent_keep(struct recent *recent, const struct snapshot *snapshot);
 /* Gives all references back. */

@@ -25,14 +25,22 @@ const struct snapshot *snapshot_ref(const struct snapshot *snapshot)
 	return snapshot;
 }
 
-void snapshot_unref(const struct snapshot *snapshot)
+void snapshot_recycle(const struct snapshot *snapshot, struct arena *spare)
 {
 	struct snapshot *own = (struct snapshot *)snapshot;
 
 	if (!own || --own->references)
 		return;
-	arena_free(&own->arena);
+	arena_reuse(spare, &own->arena);
 	free(own);
+}
+
+void snapshot_unref(const struct snapshot *snapshot)
+{
+	struct arena spare = { 0 };
+
+	snapshot_recycle(snapshot, &spare);
+	arena_free(&spare);
 }
 
 static struct sample *family_add(struct snapshot *snapshot, struct family *family,
@@ -124,4 +132,17 @@ const char *workload_kind_name(enum workload_kind kind)
 	};
 
 	return names[kind];
+}
+
+const char *workload_title(const struct workload *workload)
+{
+	const char *last = strrchr(workload->path, '/');
+
+	if (*workload->container)
+		return workload->container;
+	if (*workload->pod)
+		return workload->pod;
+	if (*workload->name)
+		return workload->name;
+	return last && last[1] ? last + 1 : workload->path;
 }

@@ -9,6 +9,7 @@
 #include "collector/arena.h"
 #include "collector/histogram.h"
 #include "collector/metric.h"
+#include "collector/request_sample.h"
 
 enum workload_kind {
 	KIND_HOST,
@@ -87,10 +88,14 @@ struct snapshot {
 	uint64_t sources_read;	    /* bit i: sources[i] was asked */
 	bool complete;		    /* no deadline cut it short */
 	const char *v1_controllers; /* on cgroup v1, so without metrics: "cpu,memory"; or NULL */
+	bool by_records;	    /* cgroups are read by records, see fast_path.h */
+	const char *files_reason;   /* why they are not; or NULL */
 	struct workload *workloads; /* parents before children, siblings by name */
 	uint32_t n_workloads;
 	struct family *families; /* all families of all sources, in table order */
 	size_t n_families;
+	const struct request_sample *requests; /* single ones, the oldest first */
+	size_t n_requests;
 	struct source_status *sources;
 	size_t n_sources;
 };
@@ -100,6 +105,8 @@ struct snapshot *snapshot_new(void);
 /* Takes and gives back a reference; the last one frees it. snapshot_unref() accepts NULL. */
 const struct snapshot *snapshot_ref(const struct snapshot *snapshot);
 void snapshot_unref(const struct snapshot *snapshot);
+/* As snapshot_unref(), but the memory of one that is freed goes to `spare`: see arena_reuse(). */
+void snapshot_recycle(const struct snapshot *snapshot, struct arena *spare);
 
 /*
  * Add one sample to a family of the snapshot that is being built. `workload` is NULL exactly for
@@ -124,6 +131,8 @@ const struct family *snapshot_family(const struct snapshot *snapshot, const char
 double sample_value(const struct metric *metric, const struct sample *sample);
 /* "container", "pod", ...: the `kind` label. */
 const char *workload_kind_name(enum workload_kind kind);
+/* What a human calls it: container, pod, name, or the last component of its path. */
+const char *workload_title(const struct workload *workload);
 
 /* Loops over all samples of a family; `block` and `i` are the caller's names. */
 #define for_each_sample(item, family)                                                              \

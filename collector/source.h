@@ -7,15 +7,17 @@
 
 #include <errno.h>
 
-#include "collector/meminfo.h"
+#include "collector/procfs/meminfo.h"
 #include "collector/snapshot.h"
 
-struct lifecycle;	/* collector/lifecycle.h */
+struct census;		/* collector/census.h */
+struct fast_path;	/* collector/fast_path.h */
+struct lifecycle;	/* collector/workloads/lifecycle.h */
 struct probe;		/* collector/probes/probe.h */
 struct probes;		/* collector/probes/probes.h */
 struct runtime_context; /* collector/runtimes/runtime.h */
 struct hierarchy;	/* collector/cgroups.h */
-struct options;		/* collector/options.h */
+struct options;		/* collector/options/options.h */
 struct self_counters;	/* collector/collect.h */
 
 /* Of one scrape; lives while collect() runs. */
@@ -27,6 +29,8 @@ struct collection {
 	struct lifecycle *lifecycle;	       /* outlives cgroups, and configurations */
 	const struct runtime_context *context; /* where runtimes leave their files */
 	struct probes *probes;		       /* outlive configurations, too */
+	struct census *census;		       /* of processes */
+	struct fast_path *fast_path;	       /* as do records; NULL: files only */
 	uint64_t deadline_ns;		       /* CLOCK_MONOTONIC; 0 is none */
 	struct meminfo meminfo;		       /* meminfo.c's: see meminfo_get() */
 	int meminfo_err;
@@ -80,6 +84,8 @@ bool collection_expired(const struct collection *collection);
  * is not there (ENOENT), or PSI switched off (EOPNOTSUPP). cgroup-v2.rst, and kernfs for ENODEV.
  */
 bool is_absent(int err);
+/* What was missing may be there a moment later, without any change of the host: descriptors, memory. */
+bool is_passing(int err);
 /* Errors that mean that the user we run as may not read it. */
 static inline bool is_denied(int err)
 {

@@ -31,6 +31,8 @@ extern const struct source source_blkio;
 extern const struct source source_memory_stalls;
 extern const struct source source_lifetime;
 extern const struct source source_syscalls;
+extern const struct source source_connections;
+extern const struct source source_requests;
 extern const struct source source_machine;
 extern const struct source source_probes;
 extern const struct source source_self;
@@ -59,6 +61,8 @@ const struct source *const sources[] = {
 	&source_blkio,
 	&source_memory_stalls,
 	&source_syscalls,
+	&source_connections,
+	&source_requests,
 	&source_lifecycle,
 	&source_lifetime,
 	&source_machine,

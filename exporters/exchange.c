@@ -7,7 +7,7 @@
 #include "collector/arena.h"
 #include "collector/cleanup.h"
 #include "collector/memory.h"
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "exporters/body.h"
 #include "exporters/compress.h"
 #include "exporters/host_header.h"

@@ -11,10 +11,10 @@
 
 #include "collector/buffer.h"
 #include "collector/collect.h"
-#include "collector/process.h"
+#include "collector/procfs/process.h"
 #include "collector/snapshot.h"
 
-struct events;	/* collector/events.h */
+struct events;	/* collector/workloads/events.h */
 struct history; /* exporters/api/history.h */
 struct options;
 

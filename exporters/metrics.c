@@ -7,7 +7,7 @@
 #include "collector/cleanup.h"
 #include "collector/clock.h"
 #include "collector/memory.h"
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "exporters/exporter.h"
 #include "exporters/routes.h"
 

@@ -349,6 +349,8 @@ static bool samples_write(struct rendering *r, const struct metric *metric, size
 
 			if (out->length >= limit)
 				return false;
+			if (metric->value == VALUE_HISTOGRAM && sample->histogram->only_native)
+				continue;
 			if (metric->value == VALUE_HISTOGRAM)
 				histogram_write(r, sample, out);
 			else

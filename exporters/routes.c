@@ -3,7 +3,7 @@
 #include "exporters/routes.h"
 
 #include "collector/cleanup.h"
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "exporters/api/routes.h"
 #include "exporters/assets.h"
 #include "exporters/web/page.h"
@@ -22,6 +22,8 @@ const struct route routes[] = {
 	{ .path = "/api/v1/top", .handle = api_top, .title = "Top" },
 	{ .path = "/api/v1/limits", .handle = api_limits, .title = "Limits" },
 	{ .path = "/api/v1/events", .handle = api_events, .title = "Events" },
+	{ .path = "/api/v1/map", .handle = api_map, .title = "Map" },
+	{ .path = "/api/v1/requests", .handle = api_requests, .title = "Requests" },
 	{ .path = "/api/v1/machine", .handle = api_machine, .title = "Machine" },
 	{ .path = "/api/v1/sources", .handle = api_sources, .title = "Sources" },
 	{ .path = "/api/v1/build", .handle = api_build, .title = "Build" },

@@ -27,7 +27,7 @@ while IFS= read -r -d '' file; do
 	*.[ch])
 		lines=$(wc -l < "$file")
 		[[ $file != *.c || $lines -le 500 ]] || complain "$file: $lines lines; 500 are enough, split by noun"
-		[[ $file != *.h || $file == tests/* || $file == bpf/kernel.h || $lines -le 150 ]] || complain "$file: $lines lines; a header has at most about 80"
+		[[ $file != *.h || $file == tests/* || $file == bpf/kernel.h || $lines -le 150 ]] || [[ $file == bpf/protocols/*.h && $lines -le 500 ]] || complain "$file: $lines lines; a header has at most about 80"
 		[[ $file != *.h || $head$(head -n 40 "$file") == *'#pragma once'* ]] || complain "$file: no #pragma once"
 		# A block that opens behind five tabs is nested deeper than four.
 		while IFS= read -r hit; do

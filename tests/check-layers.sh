@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # What exporters may know of the collector: the model, and what a request needs.
-model='clock|metric|snapshot|histogram|arena|buffer|memory|cleanup|log|options|collect|process|events|worker|utf8|text_file|version'
+model='clock|metric|snapshot|histogram|arena|buffer|memory|cleanup|log|options/options|collect|procfs/process|workloads/events|worker|utf8|text_file|version'
 
 # $1: who includes; $2: what.
 allowed() {

@@ -4,8 +4,8 @@
 
 #include "collector/cgroups.h"
 #include "collector/collect.h"
-#include "collector/containers.h"
-#include "collector/identity.h"
+#include "collector/workloads/containers.h"
+#include "collector/workloads/identity.h"
 #include "tests/support.h"
 
 struct world {

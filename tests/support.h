@@ -19,7 +19,7 @@
 
 #include "collector/cleanup.h"
 #include "collector/memory.h"
-#include "collector/options.h"
+#include "collector/options/options.h"
 
 #define SUPPORT __attribute__((unused)) static
 

@@ -2,7 +2,7 @@
 /* A host of a slice, pods and containers, as a pass over it tells the survivors; for their test. */
 #pragma once
 
-#include "collector/survivors.h"
+#include "collector/workloads/survivors.h"
 
 #include "tests/support.h"
 
@@ -149,6 +149,7 @@ SUPPORT void pass(struct world *w, uint64_t seconds, uint64_t kills, const struc
 #define PASS(w, seconds, kills, ...)                                                               \
 	pass(w, seconds, kills, (const struct sighting[]){ __VA_ARGS__{ .id = 0 } })
 #define C(id, name, kills) container(id, name, kills),
+#define TEST(name)	   cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 SUPPORT const struct survivor *find(const struct world *w, const char *name)
 {

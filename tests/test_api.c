@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The routes of the API, called directly over a snapshot made by hand. */
+#include "tests/api_ask.h"
 #include "tests/api_support.h"
 
 #include <errno.h>
@@ -9,12 +10,6 @@
 
 static char telemetry_path[] = "/metrics";
 static const struct options api_options = { .web_telemetry_path = telemetry_path };
-
-static const struct snapshot *acquire(void *context, const struct collect_request *request)
-{
-	(void)request;
-	return snapshot_ref(context);
-}
 
 static int processes(void *context, uint64_t cgroup_id, size_t max, struct process_list *ret)
 {
@@ -41,52 +36,6 @@ static const char *not_ready(void *context)
 	return "it is only a test";
 }
 
-enum { PARAMETERS_MAX = 8 };
-
-struct answer {
-	unsigned status;
-	const char *type;
-	json_t *json; /* NULL when it is none */
-	char *text;
-};
-
-static void answer_free(struct answer *answer)
-{
-	json_decref(answer->json);
-	free(answer->text);
-}
-
-#define cleanup_answer cleanup(answer_free)
-
-/* `query` is cut in place of a server: "a=1&b=2", without encoding. */
-static struct answer ask_service(struct service *service,
-				 void (*handle)(const struct service *, const struct http_request *,
-						struct http_reply *),
-				 const char *tail, const char *query)
-{
-	cleanup_free char *copy = xstrdup(query);
-	struct http_parameter parameters[PARAMETERS_MAX];
-	struct http_request request = {
-		.method = "GET", .path = "/test", .tail = tail, .parameters = parameters
-	};
-	struct http_reply reply = { 0 };
-	char *rest = *copy ? copy : NULL;
-
-	for (char *pair; (pair = strsep(&rest, "&"));) {
-		char *value = pair;
-		const char *name = strsep(&value, "=");
-
-		parameters[request.n_parameters++] =
-			(struct http_parameter){ name, value ? value : "" };
-	}
-	handle(service, &request, &reply);
-	buffer_putc(&reply.body, '\0');
-	return (struct answer){ .status = reply.status,
-				.type = reply.content_type,
-				.json = json_loads(reply.body.data, JSON_REJECT_DUPLICATES, NULL),
-				.text = reply.body.data };
-}
-
 static struct answer ask(void (*handle)(const struct service *, const struct http_request *,
 					struct http_reply *),
 			 const char *tail, const char *query)
@@ -107,11 +56,6 @@ static struct answer ask(void (*handle)(const struct service *, const struct htt
 static json_t *item(const struct answer *answer, size_t i)
 {
 	return json_array_get(json_object_get(answer->json, "items"), i);
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
 }
 
 static size_t n_items(const struct answer *answer)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "collector/blockdevice.h"
+#include "collector/procfs/blockdevice.h"
 
 #include "tests/support.h"
 

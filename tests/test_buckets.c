@@ -13,11 +13,12 @@ static uint64_t bound_ns(unsigned cell)
 /* bpf/histograms.h's cell_of(), but for its way to find the highest bit. */
 static uint64_t cell_of(const struct wire_bucket *buckets, uint64_t ns)
 {
-	uint64_t value = ns ? ns : 1, e = 63 - (uint64_t)__builtin_clzll(value);
-	uint64_t m = e < 4 ? value << (4 - e) : value >> (e - 4);
-	const struct wire_bucket *bucket = &buckets[e << 4 | (m & 15)];
+	if (ns <= WIRE_LOWEST_NS)
+		return 0;
+	uint64_t e = 63 - (uint64_t)__builtin_clzll(ns);
+	const struct wire_bucket *bucket = &buckets[e << 4 | (ns >> (e - 4) & 15)];
 
-	return bucket->cell + (value > bucket->threshold_ns);
+	return bucket->cell + (ns > bucket->threshold_ns);
 }
 
 static void every_bound_is_exact(void **state)

@@ -243,6 +243,60 @@ static void survives_hostile_names(void **state)
 	assert_int_equal(rmdir(path), 0);
 }
 
+/* What has no room is counted as long as it is there, once, however often its parent is looked at. */
+static void counts_what_it_leaves_out(void **state)
+{
+	enum { LEVELS = 4, LONG = 4000, DROPPED = 2 };
+	static const char *const names[DROPPED] = { "one", "other" };
+	char level[LONG + 1], last[DROPPED][400];
+	int fds[LEVELS + 1];
+
+	(void)state;
+	cleanup_free char *path = own_group_new("dropped");
+	memset(level, 'l', LONG);
+	level[LONG] = '\0';
+	fds[0] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Where the kernel's limit of a name is lower, nothing is left out. */
+	if (mkdirat(fds[0], level, 0755) < 0) {
+		close(fds[0]);
+		assert_int_equal(rmdir(path), 0);
+		printf("SKIP: names cannot be that long here\n");
+		skip();
+	}
+	for (int i = 0; i < LEVELS; i++) {
+		assert_true(i == 0 || mkdirat(fds[i], level, 0755) == 0);
+		fds[i + 1] = openat(fds[i], level, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	for (int i = 0; i < DROPPED; i++) {
+		snprintf(last[i], sizeof(last[i]), "%s%0390d", names[i], 0);
+		assert_int_equal(mkdirat(fds[LEVELS], last[i], 0755), 0);
+	}
+	struct hierarchy *hierarchy = open_host();
+	assert_int_equal(hierarchy_walk(hierarchy), 0);
+	assert_int_equal(hierarchy->groups_dropped, DROPPED);
+	struct group *parent = hierarchy->root;
+	for_each_group(group, hierarchy)
+		parent = group->depth > parent->depth ? group : parent;
+	for (int i = 0; i < DROPPED; i++) {
+		parent->changed = true;
+		assert_int_equal(hierarchy_look(hierarchy), 0);
+		assert_int_equal(hierarchy->groups_dropped, DROPPED - i);
+		parent->changed = true;
+		assert_int_equal(hierarchy_look(hierarchy), 0);
+		assert_int_equal(hierarchy->groups_dropped, DROPPED - i);
+		assert_int_equal(unlinkat(fds[LEVELS], last[i], AT_REMOVEDIR), 0);
+	}
+	assert_int_equal(hierarchy_walk(hierarchy), 0);
+	assert_int_equal(hierarchy->groups_dropped, 0);
+	for (int i = LEVELS - 1; i >= 0; i--) {
+		close(fds[i + 1]);
+		assert_int_equal(unlinkat(fds[i], level, AT_REMOVEDIR), 0);
+	}
+	close(fds[0]);
+	assert_int_equal(rmdir(path), 0);
+	hierarchy_close(hierarchy);
+}
+
 /* Deeper than PATH_MAX: reached through directory descriptors; all of it goes when it is gone. */
 static void survives_depth(void **state)
 {
@@ -327,6 +381,41 @@ static void survives_emfile(void **state)
 	tree_remove(tree);
 }
 
+/* With fewer descriptors than directories are open directories are given back, too. */
+static void gives_directories_back(void **state)
+{
+	enum { GROUPS = 40, TOO_MANY = 20, READS = 8 };
+	char *tree = tree_new();
+	struct rlimit limit, small;
+	struct workload some;
+	const char *text;
+	ssize_t length = -1;
+
+	(void)state;
+	tree_write(tree, "cgroup/cpu.stat", "usage_usec 7\n");
+	for (int i = 0; i < GROUPS; i++) {
+		cleanup_free char *name = xasprintf("cgroup/g%02d/cpu.stat", i);
+
+		tree_write(tree, name, "usage_usec 7\n");
+	}
+	struct hierarchy *hierarchy = open_tree(tree);
+	unsigned stat = hierarchy_file(hierarchy, "cpu.stat");
+	assert_int_equal(hierarchy_walk(hierarchy), 0);
+	hierarchy->root->workload = &some;
+	assert_int_equal(group_read(hierarchy, hierarchy->root, stat, &text), 13);
+	assert_int_equal(hierarchy->open_fds, 1);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	small = limit;
+	small.rlim_cur = count_fds() - TOO_MANY;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
+	for (int i = 0; i < READS && length < 0; i++)
+		length = group_read(hierarchy, hierarchy->groups[1], stat, &text);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(length, 13);
+	hierarchy_close(hierarchy);
+	tree_remove(tree);
+}
+
 static void *make_and_remove(void *arg)
 {
 	const char *path = arg;
@@ -394,8 +483,10 @@ int main(void)
 		cmocka_unit_test(follows_real_groups),
 		cmocka_unit_test(tells_threaded_groups),
 		cmocka_unit_test(survives_hostile_names),
+		cmocka_unit_test(counts_what_it_leaves_out),
 		cmocka_unit_test(survives_depth),
 		cmocka_unit_test(survives_emfile),
+		cmocka_unit_test(gives_directories_back),
 		cmocka_unit_test(survives_races),
 		cmocka_unit_test(reports_missing_root),
 	};

@@ -10,7 +10,7 @@
 #include "collector/buffer.h"
 #include "collector/cleanup.h"
 #include "collector/memory.h"
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "collector/source.h"
 
 static const struct source cpu = { .name = "cpu", .help = "cpu.stat" };

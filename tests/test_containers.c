@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "collector/containers.h"
+#include "collector/workloads/containers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
 
 #include "collector/cgroups.h"
 #include "collector/collect.h"
+#include "collector/runtimes/runtime.h"
 #include "tests/support.h"
 
 #define ID  "7d93842c697bb619f52fa5706052e4c827080d96c9bfd66165dad90a5eb1ae42"
@@ -191,6 +196,29 @@ static void cleans_and_shortens_labels(void **state)
 	assert_int_equal(w->counters.labels_shortened, once);
 }
 
+/* Names come as soon as there is a descriptor for the root of the files that have them. */
+static void tries_again_when_descriptors_are_short(void **state)
+{
+	const char *const path = "/system.slice/docker-" ID ".scope";
+	struct world *w = *state;
+	cleanup_free char *error = NULL;
+	struct rlimit before, none;
+
+	tree_write(w->tree, "root/var/lib/docker/containers/" ID "/config.v2.json",
+		   "{\"Name\":\"/web\",\"Config\":{\"Image\":\"demo:1\"}}");
+	assert_int_equal(hierarchy_open(&w->options, &w->hierarchy), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(open("/", O_PATH | O_CLOEXEC), -1);
+	assert_int_equal(errno, EMFILE);
+	assert_int_equal(containers_new(&w->options, &w->containers, &error), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(containers_context(w->containers)->root_fd, -1);
+	discover(w);
+	assert_string_equal(find(w, path)->name, "web");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -198,7 +226,7 @@ int main(void)
 		TEST(rolls_up_containers),	  TEST(finds_the_group_with_the_limits),
 		TEST(reads_inside_on_demand),	  TEST(filters),
 		TEST(names_the_bad_pattern),	  TEST(stops_at_the_maximum),
-		TEST(cleans_and_shortens_labels),
+		TEST(cleans_and_shortens_labels), TEST(tries_again_when_descriptors_are_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "collector/events.h"
+#include "collector/workloads/events.h"
 
 #include "tests/support.h"
 

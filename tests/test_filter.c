@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "collector/filter.h"
+#include "collector/workloads/filter.h"
 #include "tests/support.h"
 
 static struct filter *make(const char *include, const char *exclude)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Walks over real directories, compared with du(1). */
 #include "collector/buffer.h"
-#include "collector/layer.h"
+#include "collector/workloads/layer.h"
 #include "tests/procfs_support.h"
 
 #include <sys/mount.h>

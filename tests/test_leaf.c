@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "collector/leaf.h"
+#include "collector/workloads/leaf.h"
 #include "tests/support.h"
 
 #define ID  "7d93842c697bb619f52fa5706052e4c827080d96c9bfd66165dad90a5eb1ae42"
@@ -21,6 +21,11 @@ static void recognises(void **state)
 		{ "/machine.slice", "machine-libpod_pod_" ID ".slice", KIND_POD, "podman", ID },
 		{ "/user.slice/user-1000.slice/user@1000.service/user.slice", "libpod-" ID ".scope",
 		  KIND_CONTAINER, "podman", ID },
+		{ "/system.slice/web.service", "libpod-payload-" ID, KIND_CONTAINER, "podman", ID },
+		{ "/system.slice/web.service", "libpod-payload-" ID "0", KIND_OTHER, "", "" },
+		{ "/kubepods/burstable/pod0f5a1c3e-1111", "crio-" ID, KIND_CONTAINER, "cri-o", ID },
+		{ "/kubepods/burstable/pod0f5a1c3e-1111", "crio-conmon-" ID, KIND_OTHER, "cri-o",
+		  "" },
 		{ "/machine.slice", "libpod-conmon-" ID ".scope", KIND_SCOPE, "podman", "" },
 		{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" UID ".slice",
 		  "cri-containerd-" ID ".scope", KIND_CONTAINER, "containerd", ID },

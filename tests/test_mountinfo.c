@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "collector/mountinfo.h"
+#include "collector/procfs/mountinfo.h"
 #include "tests/support.h"
 
 static char *upperdir(const char *text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "collector/mounts.h"
+#include "collector/procfs/mounts.h"
 
 #include <linux/magic.h>
 #include <sys/vfs.h>
@@ -79,6 +79,32 @@ static void none_or_garbage(void **state)
 		find(texts[i], "", -ENOENT);
 }
 
+/* At, above and below; what has the same beginning is beside. */
+static void tells_what_may_block(void **state)
+{
+	static const struct {
+		const char *path;
+		bool at, below;
+	} rows[] = {
+		{ "/home/dock", false, true },	       { "home/dock/.local", true, true },
+		{ "/home/dock/.local/x", true, true }, { "/home/dock/.localhost", false, false },
+		{ "/home/do", false, false },	       { "/srv", false, false },
+	};
+	char *tree = tree_new();
+	cleanup_free char *procfs = xasprintf("%s/proc", tree);
+
+	(void)state;
+	tree_write(tree, "proc/self/mountinfo",
+		   "1 0 8:1 / / rw - ext4 /dev/sda rw\n2 1 8:2 / /srv rw - ext4 /dev/sdb rw\n"
+		   "3 1 0:50 / /home/dock/.local rw - fuse.sshfs me@elsewhere: rw\n");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(mounts_may_block(procfs, "/", rows[i].path), rows[i].at);
+		assert_int_equal(mounts_may_block_below(procfs, "/", rows[i].path), rows[i].below);
+	}
+	assert_false(mounts_may_block_below(procfs, "/host", "/home/dock"));
+	tree_remove(tree);
+}
+
 /* On this very host: what is found is a cgroup2. */
 static void real_host(void **state)
 {
@@ -106,6 +132,7 @@ int main(void)
 		cmocka_unit_test(hybrid),
 		cmocka_unit_test(escaped_and_overruled),
 		cmocka_unit_test(none_or_garbage),
+		cmocka_unit_test(tells_what_may_block),
 		cmocka_unit_test(real_host),
 	};
 

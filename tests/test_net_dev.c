@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "collector/net_dev.h"
+#include "collector/procfs/net_dev.h"
 #include "tests/support.h"
 
 #define HEADINGS                                                                                   \

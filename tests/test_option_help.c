@@ -11,7 +11,7 @@
 #include "collector/buffer.h"
 #include "collector/cleanup.h"
 #include "collector/memory.h"
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "collector/source.h"
 
 static char *says(const char *flag)

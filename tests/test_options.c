@@ -8,7 +8,7 @@
 #include "collector/cleanup.h"
 #include "collector/memory.h"
 #include "collector/nearest.h"
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "collector/source.h"
 
 /* Three sources of our own in place of the real list. */

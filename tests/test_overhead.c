@@ -2,6 +2,7 @@
 /* When probes do less, and more again. The costs are made up, the decision is the real one. */
 #include <errno.h>
 
+#include "collector/clock.h"
 #include "collector/probes/overhead.h"
 #include "tests/support.h"
 
@@ -99,12 +100,68 @@ static void more_again_only_when_calm_and_cheap(void **state)
 	overhead_free(overhead);
 }
 
+/* What the next step would cost is that of the mode that it really goes to. */
+static void a_mode_that_is_not_there_tells_nothing(void **state)
+{
+	struct overhead *overhead = scene(0.02);
+	struct load *load = &overhead->loads[0];
+	enum probe_mode mode;
+	unsigned probe;
+
+	(void)state;
+	set_share(load, &adjustable, 0.001);
+	load->mode = PROBE_COUNT;
+	load->event_ns[PROBE_FULL] = 1000;
+	load->event_ns[PROBE_COUNT] = 50;
+	load->events_per_s = 100000; /* 2.4 % of four CPUs then */
+	load->calm = OVERHEAD_CALM_TICKS;
+	assert_int_equal(overhead_decide(overhead, &probe, &mode), -ENOENT);
+	load->events_per_s = 20000;
+	assert_int_equal(overhead_decide(overhead, &probe, &mode), 0);
+	overhead_free(overhead);
+}
+
+static void step_to(void *context, unsigned probe, enum probe_mode from, enum probe_mode to,
+		    double share)
+{
+	enum probe_mode *mode = context;
+
+	(void)probe;
+	(void)from;
+	(void)share;
+	*mode = to;
+}
+
+/* However much the probes cost: the limit was taken away while one did less. */
+static void no_limit_is_calm(void **state)
+{
+	struct overhead *overhead = scene(0);
+	struct attachment attachment = { 0 };
+	struct probe_parts parts = { .attachment = &attachment };
+	enum probe_mode mode = PROBE_SAMPLED;
+
+	(void)state;
+	set_share(&overhead->loads[0], &adjustable, 0.5);
+	overhead->loads[0].state = &parts;
+	overhead->loads[0].mode = PROBE_SAMPLED;
+	for (unsigned i = 0; i < OVERHEAD_CALM_TICKS; i++) {
+		assert_int_equal(mode, PROBE_SAMPLED);
+		overhead->last_tick_ns = 1; /* long ago */
+		overhead->last_window_ns = clock_monotonic_ns();
+		(void)overhead_go_on(overhead, step_to, &mode);
+	}
+	assert_int_equal(mode, PROBE_FULL);
+	overhead_free(overhead);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_dearest_that_can_does_less),
 		cmocka_unit_test(it_waits_for_a_whole_average),
 		cmocka_unit_test(more_again_only_when_calm_and_cheap),
+		cmocka_unit_test(a_mode_that_is_not_there_tells_nothing),
+		cmocka_unit_test(no_limit_is_calm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

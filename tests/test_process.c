@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/cgroups.h"
-#include "collector/process.h"
+#include "collector/procfs/process.h"
 #include "tests/procfs_support.h"
 
 struct host {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Identity from captured files, and from hostile ones: collector/runtimes/ and collector/identity.c. */
+/* Identity from captured files, and from hostile ones: collector/runtimes/ and collector/workloads/identity.c. */
 #include "collector/runtimes/runtime.h"
 
 #include <sys/stat.h>
 
 #include "collector/clock.h"
-#include "collector/mounts.h"
+#include "collector/procfs/mounts.h"
 #include "collector/runtimes/json_file.h"
 #include "tests/runtimes_support.h"
 

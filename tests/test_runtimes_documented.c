@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runtimes that are not in the machines of tests/vm: their files are made up as they are documented. */
 #include "collector/runtimes/runtime.h"
-#include "collector/survivors.h"
+#include "collector/workloads/survivors.h"
 #include "tests/runtimes_support.h"
 
 #define CRIO_POD                                                                                   \

@@ -3,8 +3,10 @@
 #include "collector/snapshot.h"
 
 #include "collector/buffer.h"
-#include "collector/proc_stat.h"
+#include "collector/procfs/proc_stat.h"
 #include "tests/support.h"
+
+#include <sys/mman.h>
 
 static const struct metric gauge = { .name = "g", .scale = SCALE_MICROSECONDS };
 static const struct metric labelled = { .name = "l", .labels = { "device" }, .value = VALUE_REAL };
@@ -61,6 +63,55 @@ static void arena_hands_out_zeroed_memory(void **state)
 	assert_true(arena.bytes > 300000);
 	arena_free(&arena);
 	assert_int_equal(arena.bytes, 0);
+}
+
+static bool is_mapped(const void *p)
+{
+	unsigned char there;
+	uintptr_t page = (uintptr_t)p & ~(uintptr_t)4095;
+
+	return mincore((void *)page, 1, &there) == 0;
+}
+
+static void memory_of_a_snapshot_is_used_again(void **state)
+{
+	enum { LARGE = 1000000 };
+	struct snapshot *old = snapshot_new(), *next = snapshot_new();
+	struct arena spare = { 0 };
+
+	(void)state;
+	char *small = memset(arena_alloc(&old->arena, 100), 'x', 100);
+	char *large = memset(arena_alloc(&old->arena, LARGE), 'x', LARGE);
+	const struct snapshot *reader = snapshot_ref(old);
+	size_t bytes = old->arena.bytes;
+	snapshot_recycle(old, &spare);
+	assert_null(spare.spare); /* somebody still reads it */
+	snapshot_recycle(reader, &spare);
+	assert_non_null(spare.spare);
+	arena_reuse(&next->arena, &spare);
+	assert_null(spare.spare);
+	assert_int_equal(next->arena.bytes, 0);
+	char *first = arena_alloc(&next->arena, LARGE);
+	assert_ptr_equal(first, large);
+	for (size_t i = 0; i < LARGE; i++)
+		assert_int_equal(first[i], 0);
+	char *second = arena_alloc(&next->arena, 50000);
+	assert_true(next->arena.bytes == bytes);
+	for (size_t i = 0; i < 50000; i++)
+		assert_int_equal(second[i], 0);
+	assert_true(is_mapped(small));
+	arena_free(&next->arena);
+	assert_false(is_mapped(large));
+	/* What is not used is given back. */
+	old = snapshot_new();
+	small = arena_alloc(&old->arena, 100);
+	snapshot_recycle(old, &spare);
+	arena_reuse(&next->arena, &spare);
+	assert_true(is_mapped(small));
+	arena_trim(&next->arena);
+	assert_false(is_mapped(small));
+	snapshot_recycle(NULL, &spare);
+	snapshot_unref(next);
 }
 
 static void buffer_grows_and_shrinks(void **state)
@@ -134,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_samples_in_order),
 		cmocka_unit_test(arena_hands_out_zeroed_memory),
+		cmocka_unit_test(memory_of_a_snapshot_is_used_again),
 		cmocka_unit_test(buffer_grows_and_shrinks),
 		cmocka_unit_test(histogram_adds_up),
 		cmocka_unit_test(parses_process_lines),

@@ -3,7 +3,7 @@
  * The captured trees of Debian 12's two kernels: every sample against the file it came from, read here
  * a second time and in another way.
  */
-#include "collector/source_cgroup.h"
+#include "collector/sources/cgroup.h"
 #include "tests/rows_support.h"
 
 #define DOCKER_612                                                                                 \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scratch trees whose disks and layers are this host's real directories. */
-#include "collector/disks.h"
+#include "collector/procfs/disks.h"
 #include "tests/procfs_support.h"
 
 #include <poll.h>

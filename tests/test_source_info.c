@@ -43,6 +43,75 @@ static void tells_what_docker_knows(void **state)
 	scene_end(&scene);
 }
 
+#define REPOSITORIES "root/var/lib/docker/image/overlay2/repositories.json"
+
+/* The digest is that of the repository that was asked for, whoever else has the image. */
+static void tells_digests_of_images(void **state)
+{
+	static const struct {
+		const char *json, *repositories, *digest;
+	} rows[] = {
+		{ "{\"Image\":\"sha256:abc\",\"Driver\":\"overlay2\",\"Config\":{\"Image\":\"b:1\"}"
+		  "}",
+		  "{\"Repositories\":{\"a\":{\"a@sha256:1\":\"sha256:abc\"},\"b\":{\"b:1\":"
+		  "\"sha256:abc\","
+		  "\"b@sha256:3\":\"sha256:other\",\"b@sha256:2\":\"sha256:abc\"},"
+		  "\"c\":{\"c@sha256:4\":\"sha256:abc\"}}}",
+		  "sha256:2" },
+		/* The tag was moved since. */
+		{ "{\"Image\":\"sha256:abc\",\"Driver\":\"overlay2\",\"Config\":{\"Image\":\"gone:"
+		  "1\"}}",
+		  "{\"Repositories\":{\"a\":{\"a@sha256:1\":\"sha256:abc\"}}}", "sha256:1" },
+		/* Never pulled. */
+		{ "{\"Image\":\"sha256:abc\",\"Driver\":\"overlay2\",\"Config\":{\"Image\":\"b:1\"}"
+		  "}",
+		  "{\"Repositories\":{\"b\":{\"b:1\":\"sha256:abc\"}}}", NULL },
+		/* Asked for by its digest. */
+		{ "{\"Image\":\"sha256:abc\",\"Config\":{\"Image\":\"b@sha256:5\"}}", "{}",
+		  "sha256:5" },
+		/* The containerd image store. */
+		{ "{\"Image\":\"sha256:6\",\"Driver\":\"overlayfs\",\"ImageManifest\":{\"digest\":"
+		  "\"sha256:7\"}}",
+		  "{}", "sha256:6" },
+		{ "{\"Image\":\"sha256:abc\",\"Driver\":\"../overlay2\"}", "{}", NULL },
+		{ "{\"Image\":\"sha256:abc\",\"Driver\":\"overlay2\"}",
+		  "{\"Repositories\":{\"b\":[],\"c\":{\"c@x\":7},\"d\":7}}", NULL },
+		{ "{\"Image\":\"sha256:abc\",\"Driver\":\"overlay2\"}", "[]", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct scene scene = scene_with(rows[i].json);
+
+		tree_write(scene.tree, REPOSITORIES, rows[i].repositories);
+		scene_collect(&scene);
+		cleanup_free char *labels =
+			xasprintf("digest=%s", rows[i].digest ? rows[i].digest : "");
+		assert_int_equal(snapshot_family(scene.snapshot, "container_image_info")->n_samples,
+				 rows[i].digest != NULL);
+		if (rows[i].digest)
+			expect_sample(&scene, "container_image_info", PATH, labels, 1);
+		scene_end(&scene);
+	}
+}
+
+static void tells_digests_of_podmans_images(void **state)
+{
+	struct scene scene = scene_with(NULL);
+
+	(void)state;
+	tree_mkdir(scene.tree, "cgroup/machine.slice/libpod-" WEB ".scope");
+	tree_write(scene.tree, "root/var/lib/containers/storage/overlay-containers/containers.json",
+		   "[{\"id\":\"" WEB "\",\"names\":[\"web\"],\"image\":\"abc\"}]");
+	tree_write(scene.tree, "root/var/lib/containers/storage/overlay-images/images.json",
+		   "[{\"id\":\"ab\",\"digest\":\"sha256:1\"},{\"id\":\"abc\",\"digest\":\"sha256:"
+		   "2\"}]");
+	scene_collect(&scene);
+	expect_sample(&scene, "container_image_info", "/machine.slice/libpod-" WEB ".scope",
+		      "digest=sha256:2", 1);
+	scene_end(&scene);
+}
+
 static void chooses_labels(void **state)
 {
 	char app[] = "app.*", ab[] = "a[.-]b", *patterns[] = { app, ab };
@@ -57,6 +126,60 @@ static void chooses_labels(void **state)
 	expect_sample(&scene, "container_label_info", PATH, "label=a-b,value=2", 1);
 	assert_int_equal(snapshot_family(scene.snapshot, "container_label_info")->n_samples, 3);
 	assert_int_equal(scene.counters.container_labels_dropped, 0);
+	scene_end(&scene);
+}
+
+/* By name alone, and only those that were asked for: a password does not come out with the rest. */
+static void chooses_variables(void **state)
+{
+	char mode[] = "APP_.*", *patterns[] = { mode };
+	struct scene scene = scene_with(
+		"{\"Name\":\"/"
+		"web\",\"Config\":{\"Env\":[\"PASSWORD=s3cr3t\",\"APP_MODE=a=b\\n\",\"APP_EMPTY=\","
+		"\"APP_MODE=second\",\"APP_NONE\",7,\"=x\",\"MY_APP_X=1\"]}}");
+
+	(void)state;
+	scene_collect(&scene);
+	assert_int_equal(snapshot_family(scene.snapshot, "container_environment_info")->n_samples,
+			 0);
+	scene_close(&scene);
+	scene.options.containers_environment = (struct string_list){ patterns, 1 };
+	scene_collect(&scene);
+	expect_sample(&scene, "container_environment_info", PATH, "variable=APP_MODE,value=a=b\n",
+		      1);
+	expect_sample(&scene, "container_environment_info", PATH, "variable=APP_EMPTY,value=", 1);
+	assert_int_equal(snapshot_family(scene.snapshot, "container_environment_info")->n_samples,
+			 2);
+	scene_end(&scene);
+}
+
+/* OCI's configuration has it elsewhere than Docker's. */
+static void chooses_variables_of_bundles(void **state)
+{
+	char mode[] = "A", *patterns[] = { mode };
+	static const char config[] = "{\"process\":{\"env\":[\"A=b\",\"C=d\"]}}";
+	struct scene scene = scene_with(NULL);
+
+	(void)state;
+	tree_mkdir(scene.tree, "cgroup/machine.slice/libpod-" WEB ".scope");
+	tree_mkdir(scene.tree, "cgroup/x/cri-containerd-" WEB ".scope");
+	tree_write(scene.tree, "root/var/lib/containers/storage/overlay-containers/containers.json",
+		   "[{\"id\":\"" WEB "\"}]");
+	tree_write(scene.tree,
+		   "root/var/lib/containers/storage/overlay-containers/" WEB
+		   "/userdata/config.json",
+		   config);
+	tree_write(scene.tree,
+		   "root/run/containerd/io.containerd.runtime.v2.task/k8s.io/" WEB "/config.json",
+		   config);
+	scene.options.containers_environment = (struct string_list){ patterns, 1 };
+	scene_collect(&scene);
+	expect_sample(&scene, "container_environment_info", "/machine.slice/libpod-" WEB ".scope",
+		      "variable=A,value=b", 1);
+	expect_sample(&scene, "container_environment_info", "/x/cri-containerd-" WEB ".scope",
+		      "variable=A,value=b", 1);
+	assert_int_equal(snapshot_family(scene.snapshot, "container_environment_info")->n_samples,
+			 2);
 	scene_end(&scene);
 }
 
@@ -118,7 +241,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_what_docker_knows),
+		cmocka_unit_test(tells_digests_of_images),
+		cmocka_unit_test(tells_digests_of_podmans_images),
 		cmocka_unit_test(chooses_labels),
+		cmocka_unit_test(chooses_variables),
+		cmocka_unit_test(chooses_variables_of_bundles),
 		cmocka_unit_test(caps_labels),
 		cmocka_unit_test(has_no_health_without_a_check),
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OOM kills, restarts and exit codes, from trees that look like a host at one scrape after another. */
-#include "collector/events.h"
-#include "collector/lifecycle.h"
+#include "collector/workloads/events.h"
+#include "collector/workloads/lifecycle.h"
 #include "tests/rows_support.h"
 
 #define WEB	"7527a933d0dda13a66e82d844f72c71282e4128c99e7882c064dc0c7563f39cc"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "collector/machine.h"
+#include "collector/procfs/machine.h"
 #include "tests/procfs_support.h"
 
 /* Two packages of one core with two threads each, on two nodes; one of them has EDAC modules. */

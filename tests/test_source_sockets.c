@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "collector/net_sockets.h"
+#include "collector/procfs/net_sockets.h"
 #include "tests/procfs_support.h"
 
 #define TCP_HEADING                                                                                \

@@ -468,7 +468,6 @@ static void loses_nothing_in_a_storm(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(starts_at_zero),
 		TEST(counts_the_living),

@@ -1,9 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names and classes of system calls, for the numbers that this machine's C library has. */
+#include <string.h>
 #include <sys/syscall.h>
 
-#include "collector/syscall_table.h"
+#include "collector/probes/syscall_table.h"
 #include "tests/support.h"
+
+static void errors_have_names(void **state)
+{
+	struct syscall_table *table = syscall_table_new();
+	static const int common[] = { EPERM,  ENOENT,	    EAGAIN,	 EMFILE, ENOSPC,   ELOOP,
+				      EDQUOT, ECONNREFUSED, EINPROGRESS, ESTALE, EOVERFLOW };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(common); i++) {
+		__u8 key = table->error_keys[common[i]];
+
+		assert_in_range(key, 1, WIRE_ERROR_KEYS - 1);
+		assert_string_equal(table->errors[key], strerrorname_np(common[i]));
+	}
+	assert_int_equal(table->error_keys[ELNRNG], 0);
+	assert_string_equal(table->errors[0], "other");
+	syscall_table_free(table);
+}
 
 static void names_and_classes(void **state)
 {
@@ -78,6 +97,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_and_classes),
+		cmocka_unit_test(errors_have_names),
 		cmocka_unit_test(keys_of_waiting),
 		cmocka_unit_test(names_of_classes),
 	};

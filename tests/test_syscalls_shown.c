@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which calls have series of their own: whatever happens, no series falls and their sum is all calls. */
-#include "collector/syscalls_shown.h"
+#include "collector/probes/syscalls_shown.h"
 #include "tests/support.h"
 
 enum { ID = 7 };
@@ -32,7 +32,7 @@ static struct told tell(struct shown_calls *all, const struct call_sums sums[])
 
 static void few_are_all_shown(void **state)
 {
-	struct shown_calls *all = shown_calls_new();
+	struct shown_calls *all = shown_calls_new(SHOWN_MAX);
 	struct call_sums sums[WIRE_CALL_WAITS] = { 0 };
 
 	(void)state;
@@ -49,7 +49,7 @@ static void few_are_all_shown(void **state)
 /* The dearest are shown beside the most frequent. */
 static void time_counts_too(void **state)
 {
-	struct shown_calls *all = shown_calls_new();
+	struct shown_calls *all = shown_calls_new(SHOWN_MAX);
 	struct call_sums sums[WIRE_CALL_WAITS] = { 0 };
 
 	(void)state;
@@ -66,7 +66,7 @@ static void time_counts_too(void **state)
 /* A call that was a part of "other" begins at 0, and leaves there what it had. */
 static void nothing_falls_when_the_busiest_change(void **state)
 {
-	struct shown_calls *all = shown_calls_new();
+	struct shown_calls *all = shown_calls_new(SHOWN_MAX);
 	struct call_sums sums[WIRE_CALL_WAITS] = { 0 };
 	struct told before = { 0 };
 
@@ -94,7 +94,7 @@ static void nothing_falls_when_the_busiest_change(void **state)
 /* What is new and busy at once has never been a part of "other": it has all its calls. */
 static void new_calls_are_whole(void **state)
 {
-	struct shown_calls *all = shown_calls_new();
+	struct shown_calls *all = shown_calls_new(SHOWN_MAX);
 	struct call_sums sums[WIRE_CALL_WAITS] = { 0 };
 
 	(void)state;
@@ -111,6 +111,32 @@ static void new_calls_are_whole(void **state)
 	shown_calls_free(all);
 }
 
+/* With few places the dearest has one beside the most frequent, and later ones fill what was left. */
+static void places_are_kept_for_later(void **state)
+{
+	struct shown_calls *all = shown_calls_new(4);
+	struct call_sums sums[WIRE_CALL_WAITS] = { 0 };
+
+	(void)state;
+	for (unsigned key = 0; key < 60; key++)
+		sums[key] = (struct call_sums){ .calls = 1000 - key, .ns = key, .timed = true };
+	struct told told = tell(all, sums);
+	assert_int_equal(told.n, 2);
+	assert_true(told.has_own[0] && told.has_own[59]);
+	for (unsigned key = 30; key < 40; key++) {
+		sums[key].calls += 1000 * key;
+		told = tell(all, sums);
+	}
+	assert_int_equal(told.n, 4);
+	assert_true(told.has_own[0] && told.has_own[59]);
+	shown_calls_free(all);
+
+	all = shown_calls_new(0);
+	told = tell(all, sums);
+	assert_int_equal(told.n, 0);
+	shown_calls_free(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +144,7 @@ int main(void)
 		cmocka_unit_test(time_counts_too),
 		cmocka_unit_test(nothing_falls_when_the_busiest_change),
 		cmocka_unit_test(new_calls_are_whole),
+		cmocka_unit_test(places_are_kept_for_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

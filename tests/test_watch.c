@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What inotify tells, of folders that look like cgroups. */
-#include "collector/watch.h"
+#include "collector/workloads/watch.h"
 
 #include <poll.h>
 

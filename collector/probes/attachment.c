@@ -78,7 +78,11 @@ void *map_memory(const struct bpf_map *map, size_t *ret_size)
 	return memory;
 }
 
-/* What libbpf said last: the most telling line of a failure. One thread loads, one object at a time. */
+/*
+ * What libbpf said last: the most telling line of a failure. The only variable of the program outside of a
+ * function, as libbpf has one print function for the process and gives it no context. One thread loads,
+ * one object at a time; attachment_load() empties it first and no one else reads it.
+ */
 static char complaint[COMPLAINT_MAX];
 
 __attribute__((format(printf, 2, 0))) static int keep_complaint(enum libbpf_print_level level,
@@ -123,12 +127,15 @@ static int attach_program(struct attachment *attachment, struct bpf_program *pro
 {
 	unsigned i = attachment->n_programs;
 
-	if (!bpf_program__autoload(program))
+	/* Iterators run when they are read, and are attached by who reads them: iterator.h. */
+	if (!bpf_program__autoload(program) ||
+	    bpf_program__expected_attach_type(program) == BPF_TRACE_ITER)
 		return 0;
 	if (i == ATTACHMENT_PROGRAMS_MAX)
 		return -E2BIG;
-	attachment->links[i] = bpf_program__attach(program);
-	if (!attachment->links[i]) {
+	if (bpf_program__autoattach(program))
+		attachment->links[i] = bpf_program__attach(program);
+	if (bpf_program__autoattach(program) && !attachment->links[i]) {
 		int err = -errno;
 
 		*ret_reason = *ret_failure = xasprintf(
@@ -267,4 +274,19 @@ uint64_t attachment_runs(const struct attachment *attachment, unsigned number)
 	for (unsigned i = 0; attachment->cpus && i < attachment->n_cpus; i++)
 		runs += __atomic_load_n(&attachment->cpus[i].runs[number], __ATOMIC_RELAXED);
 	return runs;
+}
+
+uint64_t attachment_missed(const struct attachment *attachment)
+{
+	uint64_t missed = 0;
+
+	for (unsigned i = 0; i < attachment->n_programs; i++) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t size = sizeof(info);
+		int fd = bpf_program__fd(attachment->programs[i]);
+
+		if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0)
+			missed += info.recursion_misses;
+	}
+	return missed;
 }

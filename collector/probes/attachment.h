@@ -52,5 +52,10 @@ int attachment_attach(struct attachment *attachment, const char **ret_reason, ch
 int attachment_switch(struct attachment *attachment, const struct bpf_program *program, bool on);
 /* Detaches; before the skeleton is destroyed. Accepts NULL. */
 void attachment_close(struct attachment *attachment);
+/*
+ * Runs of all its programs that the kernel left out because an interrupt came while the same program ran on
+ * that CPU. 0 before 5.12, which does not tell.
+ */
+uint64_t attachment_missed(const struct attachment *attachment);
 /* How often program `number` (wire_cpu.runs) ran, ever, over all CPUs. */
 uint64_t attachment_runs(const struct attachment *attachment, unsigned number);

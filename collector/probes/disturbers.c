@@ -99,7 +99,7 @@ static struct disturber *find_disturber(struct victim *victim, uint64_t id)
 }
 
 /* What a cgroup did that is gone already, with its workload, is told in the rest. */
-static bool take(void *context, uint32_t slot, uint32_t other, uint64_t more)
+static bool take(void *context, uint32_t slot, uint32_t other, const uint64_t more[])
 {
 	struct disturbers *d = context;
 	uint64_t id = slots_heir_id(d->slots, slot), by = slots_heir_id(d->slots, other);
@@ -110,15 +110,15 @@ static bool take(void *context, uint32_t slot, uint32_t other, uint64_t more)
 	struct disturber *disturber = by && by != id ? find_disturber(victim, by) : NULL;
 
 	if (disturber) {
-		disturber->ns += more;
-		disturber->more_ns += more;
+		disturber->ns += *more;
+		disturber->more_ns += *more;
 	} else if (by == id) {
-		victim->self_ns += more;
+		victim->self_ns += *more;
 	} else {
-		victim->other_ns += more;
+		victim->other_ns += *more;
 	}
 	if (by != id)
-		victim->more_ns += more;
+		victim->more_ns += *more;
 	return true;
 }
 
@@ -159,14 +159,30 @@ static void choose(const struct disturbers *d, struct victim *victim)
 	victim->more_ns = 0;
 }
 
+/* By the last look. What was shown by name goes with its series: it would be told a second time. */
+static uint64_t told_in_rest(const struct disturber *disturber)
+{
+	return disturber->shown ? disturber->hidden_ns : disturber->ns;
+}
+
+/* Whoever is shown but not exported any more has no series either. */
+static bool is_gone(const struct disturbers *d, const struct disturber *disturber)
+{
+	return disturber->shown ? !slots_heir(d->slots, disturber->id)
+				: !slots_heir_is_alive(d->slots, disturber->id);
+}
+
+/* What came since the last look has no series any more. */
 static void drop_gone(const struct disturbers *d, struct victim *victim)
 {
 	struct disturber *disturber, *next;
 
 	HASH_ITER(hh, victim->disturbers, disturber, next) {
-		if (slots_heir_is_alive(d->slots, disturber->id))
+		if (!is_gone(d, disturber))
 			continue;
-		victim->other_ns += disturber->ns;
+		victim->other_ns += told_in_rest(disturber);
+		if (disturber->shown)
+			victim->other_ns += disturber->more_ns;
 		HASH_DELETE(hh, victim->disturbers, disturber);
 		free(disturber);
 	}
@@ -187,9 +203,9 @@ void disturbers_update(struct disturbers *d, struct pairs *pairs)
 	}
 }
 
-void disturbers_retire(struct disturbers *d, struct pairs *pairs, uint32_t slot)
+void disturbers_retire(struct disturbers *d, struct pairs *pairs)
 {
-	pairs_retire(pairs, slot, take, d);
+	pairs_retire(pairs, take, d);
 }
 
 struct disturbed disturbers_of(const struct disturbers *d, const struct workload *victim,
@@ -206,7 +222,7 @@ struct disturbed disturbers_of(const struct disturbers *d, const struct workload
 	for (const struct disturber *i = found->disturbers; i; i = i->hh.next) {
 		const struct workload *by = i->shown ? slots_heir(d->slots, i->id) : NULL;
 
-		disturbed.other_ns += by ? i->hidden_ns : i->ns;
+		disturbed.other_ns += told_in_rest(i);
 		if (by)
 			visit(context, by, i->ns - i->hidden_ns);
 	}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which workload took how much time of which other one, from pairs of slots. The heaviest few of each
- * victim are shown by name, the rest as one sum; neither ever falls: who is shown once stays until it
- * or its victim is gone, what came before it was shown stays in the rest, and what it leaves behind
- * goes there. Owned by its probe.
+ * victim are shown by name, the rest as one sum; neither ever falls, and nothing is told twice: who is
+ * shown once stays until it or its victim is gone, or not exported any more; what came before it was
+ * shown stays in the rest, and what it was shown with goes with it. So all of them together rise by what
+ * the victim has waited; their sum itself falls when a series goes. Owned by its probe.
  */
 #pragma once
 
@@ -20,8 +21,8 @@ struct disturbers *disturbers_new(const struct slots *slots, unsigned places);
 void disturbers_free(struct disturbers *disturbers);
 /* Takes what the pairs have gathered, and chooses who is shown. After discovery. */
 void disturbers_update(struct disturbers *disturbers, struct pairs *pairs);
-/* See struct probe: before the slot is another's. */
-void disturbers_retire(struct disturbers *disturbers, struct pairs *pairs, uint32_t slot);
+/* See struct probe: before the slots are others'. */
+void disturbers_retire(struct disturbers *disturbers, struct pairs *pairs);
 
 /* Of one victim, in ns. */
 struct disturbed {

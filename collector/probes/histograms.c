@@ -11,7 +11,7 @@
 
 #include "collector/cleanup.h"
 #include "collector/memory.h"
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "collector/probes/attachment.h"
 #include "collector/probes/probe.h"
 #include "collector/probes/slots.h"
@@ -21,7 +21,10 @@ enum {
 	SHARDS_MAX = 8,
 	NUMBERS = 4,	     /* in one value of the index */
 	NUMBERS_MAX = 65535, /* what fits there */
-	SPARE = 3,	     /* one in so many is kept for where the others run out */
+	TEXT_STEP = 4,	     /* where no option is set */
+	TEXT_LOWEST = -10,   /* powers of two: 1 ms */
+	TEXT_HIGHEST = 1,
+	SPARE = 3, /* one in so many is kept for where the others run out */
 	HEAD = offsetof(struct wire_histogram, cells) / sizeof(uint64_t),
 };
 
@@ -38,6 +41,8 @@ struct carried {
 struct histograms {
 	struct slots *slots;
 	unsigned schema;
+	int text_step; /* powers of two between bounds in text */
+	int text_lowest, text_highest;
 	uint32_t keys, n, n_cells, shards;
 	size_t stride;	  /* in u64, from histogram to histogram */
 	uint32_t n_spare; /* the first ones, in a queue of their own */
@@ -45,6 +50,10 @@ struct histograms {
 	uint16_t *index; /* mapped, as the other two */
 	uint64_t *owners, *cells;
 	size_t index_size, owners_size, cells_size;
+	uint32_t key_groups; /* 0: keys are found by the index */
+	int numbers_fd;	     /* else by this */
+	uint64_t *keys_used; /* mapped */
+	size_t keys_used_size;
 	struct carried *carried;
 };
 
@@ -93,9 +102,20 @@ static int set_constants(const struct histograms *h, struct bpf_object *object, 
 	return err ? err : object_set_constant(object, "buckets", buckets, sizeof(buckets));
 }
 
+static int set_keyed_sizes(const struct histograms *h, struct bpf_object *object)
+{
+	int err =
+		object_set_constant(object, "n_key_groups", &h->key_groups, sizeof(h->key_groups));
+
+	err = err ? err : bpf_map__set_max_entries(object_map(object, "histogram_numbers"), h->n);
+	return err ? err
+		   : bpf_map__set_max_entries(object_map(object, "keys_used"),
+					      slots_number(h->slots) * h->key_groups);
+}
+
 static int set_sizes(const struct histograms *h, struct bpf_object *object)
 {
-	uint32_t n_numbers = slots_number(h->slots) * h->keys;
+	uint32_t n_numbers = h->key_groups ? NUMBERS : slots_number(h->slots) * h->keys;
 	struct bpf_map *cells = object_map(object, "histograms");
 	struct bpf_map *spare = object_map(object, "spare_histograms");
 	int err = bpf_map__set_max_entries(object_map(object, "histogram_index"),
@@ -105,8 +125,25 @@ static int set_sizes(const struct histograms *h, struct bpf_object *object)
 	err = err ? err : bpf_map__set_max_entries(object_map(object, "free_histograms"), h->n);
 	if (spare)
 		err = err ? err : bpf_map__set_max_entries(spare, h->n);
+	if (h->key_groups)
+		err = err ? err : set_keyed_sizes(h, object);
 	err = err ? err : bpf_map__set_max_entries(cells, h->n * h->shards);
 	return err ? err : bpf_map__set_value_size(cells, (uint32_t)(h->stride * 8));
+}
+
+static void set_text(struct histograms *h, int step, const struct histograms_size *size)
+{
+	h->text_step = step < 1 ? TEXT_STEP : step;
+	h->text_lowest = TEXT_LOWEST;
+	h->text_highest = TEXT_HIGHEST;
+	if (size->text_lowest || size->text_highest) {
+		h->text_lowest = size->text_lowest;
+		h->text_highest = size->text_highest;
+	}
+	if (size->text_fineness > 1)
+		h->text_step /= (int)size->text_fineness;
+	if (h->text_step < 1)
+		h->text_step = 1;
 }
 
 int histograms_prepare(const struct probe_setup *setup, struct bpf_object *object,
@@ -116,7 +153,9 @@ int histograms_prepare(const struct probe_setup *setup, struct bpf_object *objec
 
 	h->slots = setup->slots;
 	h->schema = (unsigned)setup->options->probe_histogram_schema;
+	set_text(h, (int)setup->options->probe_text_step, size);
 	h->keys = size->keys;
+	h->key_groups = size->key_groups;
 	h->n_cells = ((uint32_t)(WIRE_HIGHEST_EXPONENT - WIRE_LOWEST_EXPONENT) << h->schema) + 2;
 	fit(h, size, setup->n_cpus);
 	int err = set_constants(h, object, size->interrupts || h->shards < setup->n_cpus);
@@ -146,6 +185,12 @@ int histograms_start(struct histograms *h, struct bpf_object *object)
 	h->cells = map_memory(object_map(object, "histograms"), &h->cells_size);
 	if (!h->cells)
 		return -errno;
+	if (h->key_groups) {
+		h->numbers_fd = bpf_map__fd(object_map(object, "histogram_numbers"));
+		h->keys_used = map_memory(object_map(object, "keys_used"), &h->keys_used_size);
+		if (!h->keys_used)
+			return -errno;
+	}
 	h->free_fd = bpf_map__fd(object_map(object, "free_histograms"));
 	if (object_map(object, "spare_histograms")) {
 		h->spare_fd = bpf_map__fd(object_map(object, "spare_histograms"));
@@ -173,17 +218,19 @@ void histograms_free(struct histograms *h)
 		munmap(h->owners, h->owners_size);
 	if (h->cells)
 		munmap(h->cells, h->cells_size);
+	if (h->keys_used)
+		munmap(h->keys_used, h->keys_used_size);
 	free(h);
 }
 
 static uint32_t slot_of(const struct histograms *h, uint64_t owner)
 {
-	return (uint32_t)((owner - 1) / h->keys);
+	return h->key_groups ? (uint32_t)(owner >> 32) : (uint32_t)((owner - 1) / h->keys);
 }
 
 static uint32_t key_of(const struct histograms *h, uint64_t owner)
 {
-	return (uint32_t)((owner - 1) % h->keys);
+	return h->key_groups ? (uint32_t)owner : (uint32_t)((owner - 1) % h->keys);
 }
 
 static uint64_t *cells_at(const struct histograms *h, uint32_t shard, uint32_t number)
@@ -273,20 +320,22 @@ void histograms_read(struct histograms *h, histogram_visit *visit, void *context
 	}
 }
 
-/* Every second octave, from 1 us to 4 s: twelve bounds in text, all of them native ones. */
-static const int *classic_bounds(struct snapshot *snapshot, unsigned schema, unsigned *ret_n)
+/* Powers of two, which all schemas have: what is counted up to them is exact. */
+static const int *classic_bounds(const struct histograms *h, struct snapshot *snapshot,
+				 unsigned *ret_n)
 {
-	enum { STEP = 2, N = 12 };
-	int *bounds = arena_alloc(&snapshot->arena, N * sizeof(*bounds));
+	size_t most = (size_t)(h->text_highest - h->text_lowest) + 1;
+	int *bounds = arena_alloc(&snapshot->arena, most * sizeof(*bounds));
+	unsigned n = 0;
 
-	for (int i = 0; i < N; i++)
-		bounds[i] = (WIRE_LOWEST_EXPONENT + i * STEP) * (1 << schema);
-	*ret_n = N;
+	for (int exponent = h->text_lowest; exponent <= h->text_highest; exponent += h->text_step)
+		bounds[n++] = exponent * (1 << h->schema);
+	*ret_n = n;
 	return bounds;
 }
 
-const struct histogram *histograms_make(const struct histograms *h, struct snapshot *snapshot,
-					const struct histogram_reading *reading)
+struct histogram *histograms_make(const struct histograms *h, struct snapshot *snapshot,
+				  const struct histogram_reading *reading)
 {
 	struct histogram *histogram = arena_alloc(&snapshot->arena, sizeof(*histogram));
 	const struct wire_histogram *sums = &reading->sums;
@@ -311,8 +360,23 @@ const struct histogram *histograms_make(const struct histograms *h, struct snaps
 		.overflow = sums->cells[h->n_cells - 1],
 		.sum = (double)sums->sum_ns / 1e9,
 	};
-	histogram->bounds = classic_bounds(snapshot, h->schema, &histogram->n_bounds);
+	histogram->bounds = classic_bounds(h, snapshot, &histogram->n_bounds);
 	return histogram;
+}
+
+struct histogram *histograms_make_native(const struct histograms *h, struct snapshot *snapshot,
+					 const struct histogram_reading *reading)
+{
+	struct histogram *histogram = histograms_make(h, snapshot, reading);
+
+	histogram->only_native = true;
+	return histogram;
+}
+
+void histograms_tell_cpus(const struct histograms *h, struct wire_cpu cpus[], unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		cpus[i].first_histogram = (i & (h->shards - 1)) * h->n;
 }
 
 static struct carried *find_carried(struct histograms *h, uint64_t heir, uint32_t key)
@@ -330,16 +394,21 @@ static struct carried *find_carried(struct histograms *h, uint64_t heir, uint32_
 	return fresh;
 }
 
-static void retire_one(struct histograms *h, uint32_t number, uint64_t heir, uint32_t key)
+static void retire_one(struct histograms *h, uint32_t number, uint64_t owner)
 {
+	uint64_t heir = slots_heir_id(h->slots, slot_of(h, owner));
+
 	if (heir) {
-		struct carried *carried = find_carried(h, heir, key);
+		struct carried *carried = find_carried(h, heir, key_of(h, owner));
 
 		add_histogram(h, number, &carried->sums);
 	}
 	for (uint32_t shard = 0; shard < h->shards; shard++)
 		memset(cells_at(h, shard, number), 0, h->stride * 8);
-	h->index[h->owners[number] - 1] = 0;
+	if (h->key_groups)
+		(void)bpf_map_delete_elem(h->numbers_fd, &owner);
+	else
+		h->index[owner - 1] = 0;
 	h->owners[number] = 0;
 	(void)give_back(h, number);
 }
@@ -357,14 +426,18 @@ static void drop_carried(struct histograms *h)
 	}
 }
 
-void histograms_retire(struct histograms *h, uint32_t slot, uint64_t heir)
+void histograms_retire(struct histograms *h)
 {
 	for (uint32_t i = 1; i < h->n; i++) {
 		uint64_t owner = h->owners[i];
 
-		if (owner && slot_of(h, owner) == slot)
-			retire_one(h, i, heir, key_of(h, owner));
+		if (owner && slots_retires(h->slots, slot_of(h, owner)))
+			retire_one(h, i, owner);
 	}
+	for (uint32_t slot = 0; h->key_groups && slot < slots_number(h->slots); slot++)
+		if (slots_retires(h->slots, slot))
+			memset(&h->keys_used[(size_t)slot * h->key_groups], 0,
+			       h->key_groups * sizeof(*h->keys_used));
 	drop_carried(h);
 }
 

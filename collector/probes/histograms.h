@@ -24,6 +24,15 @@ struct histograms_size {
 	uint32_t wanted; /* histograms, at most; less when they do not fit */
 	uint64_t memory; /* bytes of kernel memory, at most */
 	bool interrupts; /* the programs may be interrupted by each other */
+	/*
+	 * For an object with bpf/keyed_histograms.h, whose keys are any 32 bits: into how many groups they
+	 * fall. `keys` means nothing then.
+	 */
+	uint32_t key_groups;
+	/* In text the bounds are 2^lowest to 2^highest s; both 0: 2^-10 to 2^1. */
+	int text_lowest, text_highest;
+	unsigned
+		text_fineness; /* so many bounds where there would be one; 0: as many as elsewhere */
 };
 
 /* One (workload, key) over all its slots and all shards. */
@@ -54,11 +63,16 @@ void histograms_read(struct histograms *histograms, histogram_visit *visit, void
 /* Adds up, for a sum over keys. */
 void histograms_add(const struct wire_histogram *more, struct wire_histogram *sums);
 /* A reading as a native histogram in seconds with the classic bounds, in the snapshot's arena. */
-const struct histogram *histograms_make(const struct histograms *histograms,
-					struct snapshot *snapshot,
-					const struct histogram_reading *reading);
+struct histogram *histograms_make(const struct histograms *histograms, struct snapshot *snapshot,
+				  const struct histogram_reading *reading);
+/* The same, left out of text: for what has too many series there. */
+struct histogram *histograms_make_native(const struct histograms *histograms,
+					 struct snapshot *snapshot,
+					 const struct histogram_reading *reading);
+/* What each CPU is to add to the number of a histogram; `cpus` are the object's, before it is attached. */
+void histograms_tell_cpus(const struct histograms *histograms, struct wire_cpu cpus[], unsigned n);
 /* See struct probe. */
-void histograms_retire(struct histograms *histograms, uint32_t slot, uint64_t heir);
+void histograms_retire(struct histograms *histograms);
 /* Values that found no free histogram or no slot, ever. */
 uint64_t histograms_lost(const struct histograms *histograms);
 uint32_t histograms_used(const struct histograms *histograms);

@@ -54,14 +54,14 @@ const char *probe_mode_name(enum probe_mode mode)
 
 static uint64_t runs_of(const struct load *load, unsigned i)
 {
-	const struct attachment *attachment = load->probe->attachment(load->state);
+	const struct attachment *attachment = probe_attachment(load->state);
 
 	return i < attachment->n_programs ? attachment_runs(attachment, attachment->numbers[i]) : 0;
 }
 
 static unsigned programs_of(const struct load *load)
 {
-	return load->state ? load->probe->attachment(load->state)->n_programs : 0;
+	return load->state ? probe_attachment(load->state)->n_programs : 0;
 }
 
 void overhead_set(struct overhead *overhead, unsigned probe, const struct probe *ops, void *state,
@@ -90,7 +90,7 @@ void overhead_set(struct overhead *overhead, unsigned probe, const struct probe 
 static int read_stats(const struct load *load, unsigned i, uint64_t *ret_time_ns,
 		      uint64_t *ret_runs)
 {
-	const struct attachment *attachment = load->probe->attachment(load->state);
+	const struct attachment *attachment = probe_attachment(load->state);
 	struct bpf_prog_info info = { 0 };
 	uint32_t size = sizeof(info);
 	int err = bpf_obj_get_info_by_fd(bpf_program__fd(attachment->programs[i]), &info, &size);
@@ -181,10 +181,17 @@ static bool can_step_down(const struct load *load)
 	       load->ticks >= OVERHEAD_TICKS;
 }
 
-/* What the whole would be if this probe did more again; by what that cost when it last did. */
+/*
+ * What the whole would be if this probe did more again; by what that cost when it last did. A mode that it was
+ * never in may be one that it does not have.
+ */
 static double share_with_more(const struct overhead *overhead, const struct load *load)
 {
-	double event_ns = load->event_ns[load->mode - 1] - load->event_ns[load->mode];
+	enum probe_mode more = load->mode - 1;
+
+	while (more > load->wanted && !load->event_ns[more])
+		more--;
+	double event_ns = load->event_ns[more] - load->event_ns[load->mode];
 
 	return overhead_share(overhead) +
 	       load->events_per_s * event_ns / (1e9 * (double)overhead->n_cpus);
@@ -250,7 +257,7 @@ static void tick(struct overhead *overhead, overhead_step *step, void *context, 
 	for (unsigned i = 0; i < overhead->n; i++)
 		if (overhead->loads[i].state)
 			tick_load(overhead, &overhead->loads[i], seconds);
-	bool calm = overhead_share(overhead) <= overhead->budget;
+	bool calm = !overhead->budget || overhead_share(overhead) <= overhead->budget;
 	for (unsigned i = 0; i < overhead->n; i++)
 		overhead->loads[i].calm = calm ? overhead->loads[i].calm + 1 : 0;
 	overhead->last_tick_ns = now_ns;

@@ -12,12 +12,10 @@
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
 #include "collector/memory.h"
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "collector/probes/ring.h"
 #include "collector/probes/slots.h"
 #include "collector/source.h"
-
-enum { SLOTS_MIN = 1024, SLOTS_MAX = 16384 };
 
 struct opened {
 	const struct probe *probe; /* NULL: the source has none */
@@ -48,7 +46,7 @@ struct probes *probes_new(void)
 static void close_probe(struct opened *opened)
 {
 	if (opened->state)
-		opened->probe->close(opened->state);
+		probe_close(opened->probe, opened->state);
 	free(opened->failure);
 	opened->state = NULL;
 	opened->failure = NULL;
@@ -76,7 +74,7 @@ static uint32_t number_of_slots(const struct hierarchy *hierarchy)
 
 	while (n < SLOTS_MAX && n < 2 * hierarchy->n_groups)
 		n *= 2;
-	return n;
+	return n < SLOTS_MAX ? n : SLOTS_MAX;
 }
 
 /* Ids of groups mean something to the kernel only when its own hierarchy is read. */
@@ -112,7 +110,8 @@ static void open_probe(struct probes *probes, struct opened *opened)
 		opened->reason = probes->reason;
 		return;
 	}
-	int err = opened->probe->open(&probes->setup, &opened->state, &reason, &opened->failure);
+	int err = probe_open(opened->probe, &probes->setup, &opened->state, &reason,
+			     &opened->failure);
 	if (err < 0)
 		opened->reason = reason ? reason : strerror(-err);
 }
@@ -181,13 +180,13 @@ void *probes_state(const struct probes *probes, const struct probe *probe, const
 	return opened->state;
 }
 
-static void retire(void *context, uint32_t slot, uint64_t heir)
+static void retire(void *context)
 {
 	struct probes *probes = context;
 
 	for (size_t i = 0; i < n_sources; i++)
 		if (probes->opened[i].state)
-			probes->opened[i].probe->retire(probes->opened[i].state, slot, heir);
+			probe_retire(probes->opened[i].probe, probes->opened[i].state);
 }
 
 void probes_update(struct probes *probes, const struct hierarchy *hierarchy)
@@ -201,15 +200,21 @@ const struct attachment *probes_attachment(const struct probes *probes, const st
 {
 	const struct opened *opened = find(probes, probe);
 
-	return opened && opened->state ? opened->probe->attachment(opened->state) : NULL;
+	return opened && opened->state ? probe_attachment(opened->state) : NULL;
 }
 
 unsigned probes_oversee(struct probes *probes, overhead_step *step, void *context)
 {
-	for (size_t i = 0; i < n_sources; i++)
-		if (probes->opened[i].state)
-			return overhead_go_on(probes->overhead, step, context);
-	return 0;
+	bool up = false;
+
+	for (size_t i = 0; i < n_sources; i++) {
+		const struct opened *opened = &probes->opened[i];
+
+		up |= opened->state != NULL;
+		if (opened->state && opened->probe->fetch)
+			opened->probe->fetch(opened->state);
+	}
+	return up ? overhead_go_on(probes->overhead, step, context) : 0;
 }
 
 const struct overhead *probes_overhead(const struct probes *probes)
@@ -230,6 +235,23 @@ void probes_charge(struct probes *probes, const struct probe *probe,
 		.probe = (unsigned)(find(probes, probe) - probes->opened),
 		.events = events,
 	};
+}
+
+void charging_end(struct charging *charging)
+{
+	if (charging->workload)
+		probes_charge(charging->probes, charging->probe, charging->workload,
+			      charging->events);
+	charging->workload = NULL;
+	charging->events = 0;
+}
+
+void charging_add(struct charging *charging, const struct workload *workload, uint64_t events)
+{
+	if (workload != charging->workload)
+		charging_end(charging);
+	charging->workload = workload;
+	charging->events += events;
 }
 
 const struct charge *probes_charges(const struct probes *probes, size_t *ret_n)

@@ -45,6 +45,15 @@ const struct overhead *probes_overhead(const struct probes *probes);
  */
 void probes_charge(struct probes *probes, const struct probe *probe,
 		   const struct workload *workload, uint64_t events);
+/* For events that come workload by workload: they are charged when the next one comes. */
+struct charging {
+	struct probes *probes;
+	const struct probe *probe;
+	const struct workload *workload; /* NULL: none yet */
+	uint64_t events;
+};
+void charging_add(struct charging *charging, const struct workload *workload, uint64_t events);
+void charging_end(struct charging *charging);
 struct charge {
 	const struct workload *workload;
 	unsigned probe; /* number of its source */

@@ -12,7 +12,7 @@
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
 #include "collector/clock.h"
-#include "collector/containers.h"
+#include "collector/workloads/containers.h"
 #include "collector/memory.h"
 #include "collector/snapshot.h"
 
@@ -31,6 +31,7 @@ struct slot {
 	const struct workload *workload; /* of the snapshot being built */
 	uint64_t heir;			 /* cgroup id of that workload when last seen */
 	uint64_t gone_since_ns;		 /* 0: its cgroup is there */
+	bool known, retires;
 };
 
 struct slots {
@@ -155,6 +156,21 @@ uint64_t slots_heir_id(const struct slots *slots, uint32_t slot)
 	return slot < slots->n ? slots->slots[slot].heir : 0;
 }
 
+bool slots_is_known(const struct slots *slots, uint32_t slot)
+{
+	return slot < slots->n && slots->slots[slot].known;
+}
+
+bool slots_stands_for(const struct slots *slots, uint32_t slot, uint64_t cgroup)
+{
+	return slot < slots->n && slots->owners[slot].id == cgroup;
+}
+
+bool slots_retires(const struct slots *slots, uint32_t slot)
+{
+	return slot < slots->n && slots->slots[slot].retires;
+}
+
 /* What happens inside a container belongs to it. */
 static const struct group *workload_group(const struct group *group)
 {
@@ -188,6 +204,7 @@ static void update_slot(struct slot *slot, const struct hierarchy *hierarchy,
 	group = group ? workload_group(group) : find_heir(hierarchy, owner);
 	slot->workload = group ? group->workload : NULL;
 	slot->heir = group ? group->id : 0;
+	slot->known = true;
 }
 
 static void give_back(struct slots *slots, uint32_t number)
@@ -200,10 +217,11 @@ static void give_back(struct slots *slots, uint32_t number)
 	(void)bpf_map_update_elem(slots->fds[FREE_SLOTS], NULL, &number, BPF_ANY);
 }
 
-void slots_update(struct slots *slots, const struct hierarchy *hierarchy, slot_retire *retire,
+void slots_update(struct slots *slots, const struct hierarchy *hierarchy, slots_retire *retire,
 		  void *context)
 {
 	uint64_t now_ns = clock_monotonic_ns();
+	uint32_t n_retire = 0;
 
 	slots->hierarchy = hierarchy;
 	slots->used = 0;
@@ -215,9 +233,15 @@ void slots_update(struct slots *slots, const struct hierarchy *hierarchy, slot_r
 			continue;
 		slots->used++;
 		update_slot(slot, hierarchy, &slots->owners[i], now_ns);
-		if (!slot->gone_since_ns || now_ns - slot->gone_since_ns < quarantine_ns)
-			continue;
-		retire(context, i, slot->heir);
-		give_back(slots, i);
+		slot->retires =
+			slot->gone_since_ns && now_ns - slot->gone_since_ns >= quarantine_ns;
+		n_retire += slot->retires;
 	}
+	if (!n_retire)
+		return;
+	retire(context);
+	for (uint32_t i = 1; i < slots->n; i++)
+		if (slots->slots[i].retires)
+			give_back(slots, i);
+	slots->used -= n_retire;
 }

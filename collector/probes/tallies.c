@@ -187,12 +187,21 @@ static void drop_carried(struct tallies *t)
 	}
 }
 
-void tallies_retire(struct tallies *t, uint32_t slot, uint64_t heir)
+static void retire_one(struct tallies *t, uint32_t slot)
 {
+	uint64_t heir = slots_heir_id(t->slots, slot);
+
 	if (heir)
 		add_slot(t, slot, find_carried(t, heir)->values);
 	for (uint32_t shard = 0; shard < t->shards; shard++)
 		memset(values_at(t, shard, slot), 0, t->keys * sizeof(uint64_t));
+}
+
+void tallies_retire(struct tallies *t)
+{
+	for (uint32_t slot = 1; slot < slots_number(t->slots); slot++)
+		if (slots_retires(t->slots, slot))
+			retire_one(t, slot);
 	drop_carried(t);
 }
 

@@ -34,6 +34,6 @@ void tallies_free(struct tallies *tallies);
 typedef void tally_visit(void *context, const struct workload *workload, const uint64_t values[]);
 void tallies_read(const struct tallies *tallies, tally_visit *visit, void *context);
 /* See struct probe. */
-void tallies_retire(struct tallies *tallies, uint32_t slot, uint64_t heir);
+void tallies_retire(struct tallies *tallies);
 /* What was added under this key for cgroups that found no slot, ever. */
 uint64_t tallies_lost(const struct tallies *tallies, uint32_t key);

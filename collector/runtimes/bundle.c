@@ -4,7 +4,7 @@
 
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
-#include "collector/identity.h"
+#include "collector/workloads/identity.h"
 #include "collector/memory.h"
 #include "collector/runtimes/oci_state.h"
 

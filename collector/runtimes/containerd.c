@@ -12,10 +12,11 @@
 #include <fcntl.h>
 
 #include "collector/cgroups.h"
-#include "collector/identity.h"
+#include "collector/workloads/identity.h"
 #include "collector/memory.h"
 #include "collector/runtimes/oci_state.h"
-#include "collector/survivors.h"
+#include "collector/runtimes/users.h"
+#include "collector/workloads/survivors.h"
 
 #define TASKS  "run/containerd/io.containerd.runtime.v2.task"
 #define STATES "run/containerd/runc"
@@ -75,8 +76,7 @@ static void count_restarts(const struct runtime_context *context, struct facts *
 					    facts->pod, facts->pod_uid, facts->container);
 	if (strstr(path, "..")) /* no name in Kubernetes has it */
 		return;
-	int fd = openat(context->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	cleanup_dir DIR *dir = runtime_folder_open(context->root_fd, path);
 	for (const struct dirent *entry; dir && (entry = readdir(dir));) {
 		char *end;
 		long attempt = strtol(entry->d_name, &end, 10);
@@ -98,6 +98,7 @@ static int read_bundle(const struct runtime_context *context, const char *namesp
 		return err;
 	ret->runtime = "containerd";
 	ret->kind = KIND_CONTAINER;
+	json_add_environment(context, json_at(json, "process", "env", NULL), ret);
 	json_add_labels(json_object_get(json, "annotations"), ret);
 	take_annotations(ret);
 	read_status(context, id, ret);
@@ -110,17 +111,16 @@ static int read_bundle(const struct runtime_context *context, const char *namesp
 /* The namespace that has a task of this id. */
 static int find_task(const struct runtime_context *context, const char *id, struct facts *ret)
 {
-	int fd = openat(context->root_fd, TASKS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	cleanup_dir DIR *dir = runtime_folder_open(context->root_fd, TASKS);
 
-	if (fd < 0)
+	if (!dir)
 		return -errno;
 	for (const struct dirent *entry; dir && (entry = readdir(dir));) {
 		/* Docker's own; its containers are told better by itself. */
 		if (entry->d_name[0] == '.' || streq(entry->d_name, "moby"))
 			continue;
-		cleanup_free char *task = xasprintf(TASKS "/%s/%s", entry->d_name, id);
-		if (faccessat(context->root_fd, task, F_OK, 0) == 0)
+		cleanup_free char *task = xasprintf("%s/%s", entry->d_name, id);
+		if (faccessat(dirfd(dir), task, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			return read_bundle(context, entry->d_name, id, ret);
 	}
 	return -ENOENT;
@@ -143,10 +143,12 @@ static int containerd_look_up(const struct runtime_context *context, const struc
 	const struct identity *identity = group->identity;
 	const char *id = identity->container_id;
 	const struct oci_state *state;
+	/* Of users' own containerds nothing is in the root's mount namespace. */
+	bool named = *id && *id != '.' && !strchr(id, '/') && !user_of(group->path);
 
-	if (identity->kind == KIND_VM && streq(identity->runtime, "kata") && !strchr(id, '/'))
+	if (named && identity->kind == KIND_VM && streq(identity->runtime, "kata"))
 		return find_kata(context, id, ret);
-	if (identity->kind == KIND_CONTAINER && *id && !strchr(id, '/') &&
+	if (named && identity->kind == KIND_CONTAINER &&
 	    (!*identity->runtime || streq(identity->runtime, "containerd")))
 		return find_task(context, id, ret);
 	/* `ctr run` may put a container anywhere; runc's state tells where. */

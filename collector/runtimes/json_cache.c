@@ -5,7 +5,7 @@
 
 #include "collector/memory.h"
 
-enum { CACHED_FILES = 8 }; /* stores: root's, and those of a few users */
+enum { CACHED_FILES = 16 }; /* stores: root's, and those of a few users; two of each */
 
 struct cached {
 	char *path;
@@ -56,11 +56,18 @@ static struct cached *place_of(struct json_cache *cache, const char *path)
 	return oldest;
 }
 
-/* A list of objects as an object of them by their "id"; the first of two counts. Takes the reference. */
+/*
+ * A list of objects as an object of them by their "id"; the first of two counts. An object is one already.
+ * Takes the reference.
+ */
 static json_t *by_id(json_t *list)
 {
-	json_t *entries = json_object(), *entry;
+	json_t *entries, *entry;
 	size_t i;
+
+	if (json_is_object(list))
+		return list;
+	entries = json_object();
 
 	json_array_foreach(list, i, entry)
 	{
@@ -77,6 +84,15 @@ int json_cache_find(struct json_cache *cache, int root_fd, const char *path, enu
 		    const char *id, const json_t **ret_entry)
 {
 	struct file_stamp stamp;
+
+	return json_cache_find_stamped(cache, root_fd, path, trust, id, ret_entry, &stamp);
+}
+
+int json_cache_find_stamped(struct json_cache *cache, int root_fd, const char *path,
+			    enum trust trust, const char *id, const json_t **ret_entry,
+			    struct file_stamp *ret_stamp)
+{
+	struct file_stamp stamp;
 	cleanup_close int fd = runtime_file_open(root_fd, path, trust, &stamp);
 
 	if (fd < 0)
@@ -87,6 +103,9 @@ int json_cache_find(struct json_cache *cache, int root_fd, const char *path, enu
 		int err = json_file_read(root_fd, path, trust, &list, &stamp);
 
 		cached_clear(cached);
+		if (err && err != -EINVAL &&
+		    err != -EFBIG) /* passes without a change of the file */
+			return err;
 		*cached = (struct cached){ .path = xstrdup(path), .err = err, .stamp = stamp };
 		if (!err)
 			cached->entries = by_id(list);
@@ -96,5 +115,6 @@ int json_cache_find(struct json_cache *cache, int root_fd, const char *path, enu
 	if (!entry)
 		return cached->err ? cached->err : -ENOENT;
 	*ret_entry = entry;
+	*ret_stamp = cached->stamp;
 	return 0;
 }

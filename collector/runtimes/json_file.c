@@ -10,6 +10,15 @@
 #include "collector/cleanup.h"
 #include "collector/memory.h"
 
+struct file_stamp file_stamp_of(const struct stat *st)
+{
+	return (struct file_stamp){ .device = st->st_dev,
+				    .inode = st->st_ino,
+				    .size = st->st_size,
+				    .modified = st->st_mtim,
+				    .changed = st->st_ctim };
+}
+
 int runtime_file_open(int root_fd, const char *path, enum trust trust, struct file_stamp *ret_stamp)
 {
 	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
@@ -24,14 +33,22 @@ int runtime_file_open(int root_fd, const char *path, enum trust trust, struct fi
 	if (!S_ISREG(st.st_mode))
 		return -ENOTSUP;
 	if (ret_stamp)
-		*ret_stamp = (struct file_stamp){ .device = st.st_dev,
-						  .inode = st.st_ino,
-						  .size = st.st_size,
-						  .modified = st.st_mtim,
-						  .changed = st.st_ctim };
+		*ret_stamp = file_stamp_of(&st);
 	int opened = fd;
 	fd = -1; /* the caller's now */
 	return opened;
+}
+
+DIR *runtime_folder_open(int root_fd, const char *path)
+{
+	int fd = open_beneath(root_fd, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, FOLLOW_TRUSTED);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (fd < 0)
+		errno = -fd;
+	else if (!dir)
+		close(fd);
+	return dir;
 }
 
 ssize_t runtime_file_read(int root_fd, const char *path, enum trust trust, size_t max,
@@ -71,21 +88,53 @@ ssize_t runtime_file_read(int root_fd, const char *path, enum trust trust, size_
 	return (ssize_t)length;
 }
 
+/*
+ * How many values a text has at most. jansson takes up to 250 bytes for one, which may be three in the text:
+ * a file of 8 MiB would be one of 700 in memory.
+ */
+static size_t count_values(const char *text, size_t length)
+{
+	bool quoted = false;
+	size_t n = 1;
+
+	for (const char *s = text, *end = text + length; s < end; s++) {
+		if (quoted && *s == '\\')
+			s++;
+		else if (*s == '"')
+			quoted = !quoted;
+		else if (!quoted)
+			n += *s == ',' || *s == '[' || *s == '{';
+	}
+	return n;
+}
+
+int json_text_parse(const char *text, size_t length, enum trust trust, json_t **ret_json)
+{
+	size_t max = trust == TRUSTED ? RUNTIME_VALUES_MAX : UNTRUSTED_VALUES_MAX;
+	json_error_t error;
+
+	if (count_values(text, length) > max)
+		return -EFBIG;
+	json_t *json = json_loadb(text, length, 0, &error);
+	if (!json)
+		return -EINVAL;
+	*ret_json = json;
+	return 0;
+}
+
 int json_file_read(int root_fd, const char *path, enum trust trust, json_t **ret_json,
 		   struct file_stamp *ret_stamp)
 {
 	cleanup_free char *text = NULL;
 	struct file_stamp stamp;
-	json_error_t error;
 	size_t max = trust == TRUSTED ? RUNTIME_FILE_MAX : UNTRUSTED_FILE_MAX;
 	ssize_t length = runtime_file_read(root_fd, path, trust, max, &text, &stamp);
 
 	if (length < 0)
 		return (int)length;
-	json_t *json = json_loadb(text, (size_t)length, 0, &error);
-	if (!json)
-		return -EINVAL;
-	*ret_json = json;
+	int err = json_text_parse(text, (size_t)length, trust, ret_json);
+	if (err)
+		return err;
 	if (ret_stamp)
 		*ret_stamp = stamp;
 	return 0;
@@ -160,5 +209,18 @@ void json_add_labels(const json_t *object, struct facts *facts)
 	{
 		if (json_is_string(value))
 			facts_add_label(facts, name, json_string_value(value));
+	}
+}
+
+void json_add_environment(const struct runtime_context *context, const json_t *array,
+			  struct facts *facts)
+{
+	const json_t *variable;
+	size_t i;
+
+	json_array_foreach((json_t *)array, i, variable)
+	{
+		if (json_is_string(variable))
+			facts_add_variable(context, facts, json_string_value(variable));
 	}
 }

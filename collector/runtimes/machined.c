@@ -8,38 +8,36 @@
 
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
-#include "collector/identity.h"
+#include "collector/workloads/identity.h"
+#include "collector/workloads/leaf.h"
 #include "collector/memory.h"
 #include "collector/runtimes/json_file.h"
+#include "collector/runtimes/users.h"
 
 static bool may_be_machine(enum workload_kind kind)
 {
 	return kind == KIND_MACHINE || kind == KIND_VM || kind == KIND_SERVICE;
 }
 
-/* libvirt registers "qemu-<number>-<name>". */
-static char *plain_name(const char *value)
+static const char *manager_of(const char *service)
 {
-	const char *s = value;
+	static const char *const others[] = { "libvirt-lxc", "systemd-vmspawn" };
 
-	if (strncmp(s, "qemu-", 5) == 0) {
-		s += 5;
-		s += strspn(s, "0123456789");
-		if (*s == '-' && s[1])
-			return xstrdup(s + 1);
-	}
-	return xstrdup(value);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (streq(service, others[i]))
+			return others[i];
+	return strncmp(service, "libvirt", 7) == 0 ? "libvirt" : "systemd-nspawn";
 }
 
 static void take(struct facts *facts, const char *key, const char *value)
 {
 	if (streq(key, "NAME")) {
 		free(facts->name);
-		facts->name = plain_name(value);
+		facts->name = xstrdup(value);
 	} else if (streq(key, "CLASS")) {
 		facts->kind = streq(value, "vm") ? KIND_VM : KIND_MACHINE;
 	} else if (streq(key, "SERVICE")) {
-		facts->runtime = strncmp(value, "libvirt", 7) == 0 ? "libvirt" : "systemd-nspawn";
+		facts->runtime = manager_of(value);
 	} else if (streq(key, "REALTIME")) {
 		facts->started_ms = (int64_t)(strtoull(value, NULL, 10) / 1000);
 	}
@@ -51,7 +49,7 @@ static int machined_look_up(const struct runtime_context *context, const struct 
 	cleanup_free char *text = NULL;
 	char *save;
 
-	if (!may_be_machine(group->identity->kind))
+	if (!may_be_machine(group->identity->kind) || !group_is_system_unit(group))
 		return -ENOENT;
 	ret->file = xasprintf("run/systemd/machines/unit:%s", group->name);
 	ssize_t length = runtime_file_read(context->root_fd, ret->file, TRUSTED, SMALL_FILE_MAX,
@@ -66,7 +64,11 @@ static int machined_look_up(const struct runtime_context *context, const struct 
 		*equals = '\0';
 		take(ret, line, equals + 1);
 	}
-	return ret->name ? 0 : -EINVAL;
+	if (!ret->name)
+		return -EINVAL;
+	const char *plain = leaf_machine_name(ret->runtime ? ret->runtime : "", ret->name);
+	memmove(ret->name, plain, strlen(plain) + 1);
+	return 0;
 }
 
 const struct runtime runtime_machined = {

@@ -7,7 +7,7 @@
 
 #include "collector/cgroups.h"
 #include "collector/clock.h"
-#include "collector/identity.h"
+#include "collector/workloads/identity.h"
 #include "collector/memory.h"
 #include "collector/runtimes/json_file.h"
 
@@ -80,7 +80,31 @@ int64_t oci_state_created_ms(const struct runtime_context *context, const char *
 	return time_parse_rfc3339(created);
 }
 
-/* One container's state; one that is known stays as it is: ids are not used twice with another cgroup. */
+/* The file is another one when a container of this id was made anew, perhaps in another cgroup. */
+static bool is_unchanged(const struct runtime_context *context, const struct oci_state *state)
+{
+	struct stat st;
+
+	if (fstatat(context->root_fd, state->file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	struct file_stamp now = file_stamp_of(&st);
+	return file_stamp_equal(&now, &state->stamp);
+}
+
+static struct oci_state *state_new(struct oci_states *states, const struct place *place,
+				   const char *namespace, const char *id, const char *file)
+{
+	struct oci_state *state = xcalloc(1, sizeof(*state));
+
+	state->file = xstrdup(file);
+	state->id = xstrdup(id);
+	state->namespace = xstrdup(namespace);
+	state->manager = place->manager;
+	HASH_ADD_KEYPTR(by_file, states->by_file, state->file, strlen(state->file), state);
+	return state;
+}
+
+/* One container's state; one that is known is read again only when its file has changed. */
 static void add_state(const struct runtime_context *context, const struct place *place,
 		      const char *namespace, const char *id)
 {
@@ -88,29 +112,28 @@ static void add_state(const struct runtime_context *context, const struct place 
 	cleanup_free char *file = xasprintf("%s/%s%s%s/%s", place->folder, namespace,
 					    *namespace ? "/" : "", id, place->file);
 	cleanup_json json_t *json = NULL;
+	struct file_stamp stamp;
 	struct oci_state *state;
 
 	HASH_FIND(by_file, states->by_file, file, strlen(file), state);
-	if (state) {
+	if (state && is_unchanged(context, state)) {
 		state->seen = true;
 		return;
 	}
-	if (HASH_CNT(by_file, states->by_file) >= STATES_MAX ||
-	    json_file_read(context->root_fd, file, TRUSTED, &json, NULL) != 0)
+	if ((!state && HASH_CNT(by_file, states->by_file) >= STATES_MAX) ||
+	    json_file_read(context->root_fd, file, TRUSTED, &json, &stamp) != 0)
 		return;
 	cleanup_free char *created = json_string_at(json, "created", NULL);
 	char *cgroup = cgroup_of(json);
 	if (!cgroup) /* not yet; or it will never be found */
 		return;
-	state = xcalloc(1, sizeof(*state));
-	state->file = xstrdup(file);
-	state->id = xstrdup(id);
-	state->namespace = xstrdup(namespace);
-	state->manager = place->manager;
-	state->created_ms = time_parse_rfc3339(created);
+	if (!state)
+		state = state_new(states, place, namespace, id, file);
+	free(state->cgroup);
 	state->cgroup = cgroup;
+	state->stamp = stamp;
+	state->created_ms = time_parse_rfc3339(created);
 	state->seen = true;
-	HASH_ADD_KEYPTR(by_file, states->by_file, state->file, strlen(state->file), state);
 }
 
 /* Of several containers that claim one cgroup the youngest has it. */
@@ -131,8 +154,7 @@ static void scan_folder(const struct runtime_context *context, const struct plac
 {
 	cleanup_free char *path =
 		xasprintf("%s%s%s", place->folder, *namespace ? "/" : "", namespace);
-	int fd = openat(context->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	cleanup_dir DIR *dir = runtime_folder_open(context->root_fd, path);
 
 	for (const struct dirent *entry; dir && (entry = readdir(dir));)
 		if (entry->d_name[0] != '.')
@@ -145,8 +167,7 @@ static void scan_place(const struct runtime_context *context, const struct place
 		scan_folder(context, place, "");
 		return;
 	}
-	int fd = openat(context->root_fd, place->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	cleanup_dir DIR *dir = runtime_folder_open(context->root_fd, place->folder);
 	for (const struct dirent *entry; dir && (entry = readdir(dir));)
 		if (entry->d_name[0] != '.')
 			scan_folder(context, place, entry->d_name);
@@ -157,11 +178,11 @@ static void rescan(const struct runtime_context *context)
 	struct oci_states *states = context->oci_states;
 	struct oci_state *state, *next;
 
+	HASH_CLEAR(by_cgroup, states->by_cgroup);
 	HASH_ITER(by_file, states->by_file, state, next)
 		state->seen = false;
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		scan_place(context, &places[i]);
-	HASH_CLEAR(by_cgroup, states->by_cgroup);
 	HASH_ITER(by_file, states->by_file, state, next) {
 		if (state->seen)
 			claim_cgroup(states, state);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which cgroup belongs to which container, from the state that runc and crun keep below /run: for
- * containers whose cgroup's name tells nothing. Kept between scrapes; only new states are read.
+ * containers whose cgroup's name tells nothing. Kept between scrapes; only states that are new or have changed are read.
  */
 #pragma once
 
@@ -16,6 +16,7 @@ struct oci_state {
 	char *namespace;     /* containerd's; "" elsewhere */
 	const char *manager; /* "containerd", "runc", "crun" */
 	char *file;	     /* of the state, beneath the root */
+	struct file_stamp stamp;
 	int64_t created_ms;
 	bool seen;
 	UT_hash_handle by_cgroup, by_file;

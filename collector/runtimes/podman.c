@@ -11,12 +11,13 @@
 #include <unistd.h>
 
 #include "collector/cgroups.h"
-#include "collector/identity.h"
+#include "collector/workloads/identity.h"
 #include "collector/memory.h"
-#include "collector/mounts.h"
+#include "collector/procfs/mounts.h"
 #include "collector/runtimes/json_cache.h"
 #include "collector/runtimes/oci_state.h"
-#include "collector/survivors.h"
+#include "collector/runtimes/users.h"
+#include "collector/workloads/survivors.h"
 
 static const char *const drivers[] = { "overlay", "vfs", "btrfs", "zfs" };
 
@@ -32,37 +33,6 @@ static void store_free(struct store *store)
 	free(store->run);
 }
 
-/* The user below whose slice a cgroup is; 0 for root and for all others. */
-static unsigned user_of(const char *path)
-{
-	unsigned uid = 0;
-	const char *slice = strstr(path, "/user.slice/user-");
-
-	if (slice)
-		uid = (unsigned)strtoul(slice + strlen("/user.slice/user-"), NULL, 10);
-	return uid;
-}
-
-/* The home directory of a user, from the root's own /etc/passwd: passwd(5), fields 3 and 6. */
-static char *home_of(const struct runtime_context *context, unsigned uid)
-{
-	cleanup_free char *text = NULL;
-	char *save;
-
-	if (runtime_file_read(context->root_fd, "etc/passwd", TRUSTED, RUNTIME_FILE_MAX, &text,
-			      NULL) < 0)
-		return NULL;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *fields[7] = { NULL };
-
-		for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-			fields[i] = strsep(&line, ":");
-		if (fields[5] && strtoul(fields[2], NULL, 10) == uid && *fields[2])
-			return xstrdup(fields[5]);
-	}
-	return NULL;
-}
-
 /* What a user writes is untrusted: nothing there is a link that we would follow. */
 static int find_store(const struct runtime_context *context, const char *cgroup, struct store *ret)
 {
@@ -73,28 +43,26 @@ static int find_store(const struct runtime_context *context, const char *cgroup,
 				       TRUSTED };
 		return 0;
 	}
-	cleanup_free char *home = home_of(context, uid);
-	if (!home)
+	char *path = user_folder(context, uid, ".local/share/containers/storage");
+	if (!path)
 		return -ENOENT;
-	cleanup_free char *path = xasprintf("%s/.local/share/containers/storage", home);
-	/* The user may have mounted there what never answers. */
-	if (mounts_may_block(context->path_procfs, context->path_rootfs, path))
-		return -ENOENT;
-	*ret = (struct store){ xstrdup(path), xasprintf("run/user/%u", uid), UNTRUSTED };
+	*ret = (struct store){ path, xasprintf("run/user/%u", uid), UNTRUSTED };
 	return 0;
 }
 
 /* The store's entry of a container: its names, and "metadata", JSON within a string. */
-static void take_entry(const json_t *entry, struct facts *facts)
+static void take_entry(const json_t *entry, enum trust trust, struct facts *facts)
 {
 	const json_t *names = json_object_get(entry, "names");
 	const char *name = json_string_value(json_array_get(names, 0));
 	const char *text = json_string_value(json_object_get(entry, "metadata"));
-	cleanup_json json_t *metadata = text ? json_loads(text, 0, NULL) : NULL;
+	cleanup_json json_t *metadata = NULL;
 	cleanup_free char *created = json_string_at(entry, "created", NULL);
 
 	if (name)
 		facts->name = xstrdup(name);
+	if (text)
+		(void)json_text_parse(text, strlen(text), trust, &metadata);
 	facts->image = json_string_at(metadata, "image-name", NULL);
 	facts->image_id = json_string_at(entry, "image", NULL);
 	facts->created_ms = time_parse_rfc3339(created);
@@ -104,24 +72,26 @@ static void take_entry(const json_t *entry, struct facts *facts)
  * The container that holds a pod's namespaces. CRI-O says so; Podman 4.3 says only of the others in
  * which sandbox they are.
  */
-static bool is_infra(const struct group *group, const struct facts *facts)
+static bool is_infra(const struct group *group, const struct facts *facts, bool annotated)
 {
 	const char *type = facts_label(facts, "io.kubernetes.cri-o.ContainerType");
 	bool in_pod = group->parent && group->parent->identity->kind == KIND_POD;
 
 	if (type)
 		return streq(type, "sandbox");
-	return in_pod && !facts_label(facts, "io.kubernetes.cri-o.SandboxID");
+	return annotated && in_pod && !facts_label(facts, "io.kubernetes.cri-o.SandboxID");
 }
 
-static void take_annotations(const struct runtime_context *context, const struct store *store,
+/* Whether they could be read. */
+static bool take_annotations(const struct runtime_context *context, const struct store *store,
 			     const char *folder, struct facts *facts)
 {
 	cleanup_free char *path = xasprintf("%s/userdata/config.json", folder);
 	cleanup_json json_t *json = NULL;
 
 	if (json_file_read(context->root_fd, path, store->trust, &json, NULL) != 0)
-		return;
+		return false;
+	json_add_environment(context, json_at(json, "process", "env", NULL), facts);
 	json_add_labels(json_object_get(json, "annotations"), facts);
 	const char *manager = facts_label(facts, "io.container.manager");
 	const char *image = facts_label(facts, "io.kubernetes.cri-o.ImageName");
@@ -130,6 +100,28 @@ static void take_annotations(const struct runtime_context *context, const struct
 		free(facts->image);
 		facts->image = xstrdup(image);
 	}
+	return true;
+}
+
+/* What a user's runtime says of a start is as much his own as his store. */
+static int64_t started_by(const struct runtime_context *context, const struct store *store,
+			  const char *file)
+{
+	if (store->trust == UNTRUSTED &&
+	    mounts_may_block(context->path_procfs, context->path_rootfs, file))
+		return 0;
+	return oci_state_created_ms(context, file, store->trust);
+}
+
+static void take_digest(const struct runtime_context *context, const struct store *store,
+			const char *driver, struct facts *facts)
+{
+	cleanup_free char *file = xasprintf("%s/%s-images/images.json", store->path, driver);
+	const json_t *image;
+
+	if (facts->image_id && json_cache_find(context->json_cache, context->root_fd, file,
+					       store->trust, facts->image_id, &image) == 0)
+		facts->image_digest = json_string_at(image, "digest", NULL);
 }
 
 static int64_t started_ms(const struct runtime_context *context, const struct store *store,
@@ -137,9 +129,20 @@ static int64_t started_ms(const struct runtime_context *context, const struct st
 {
 	cleanup_free char *crun = xasprintf("%s/crun/%s/status", store->run, id);
 	cleanup_free char *runc = xasprintf("%s/runc/%s/state.json", store->run, id);
-	int64_t ms = oci_state_created_ms(context, crun, store->trust);
+	int64_t ms = started_by(context, store, crun);
 
-	return ms ? ms : oci_state_created_ms(context, runc, store->trust);
+	return ms ? ms : started_by(context, store, runc);
+}
+
+/* The list changes with each container that is made: only a few of them are renamed. FNV-1a. */
+static uint64_t hash_entry(const json_t *entry)
+{
+	cleanup_free char *text = json_dumps(entry, JSON_COMPACT);
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (const char *s = text; s && *s; s++)
+		hash = (hash ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+	return hash ? hash : 1;
 }
 
 static int read_store(const struct runtime_context *context, const struct store *store,
@@ -150,17 +153,24 @@ static int read_store(const struct runtime_context *context, const struct store 
 	cleanup_free char *folder = xasprintf("%s/%s-containers/%s", store->path, driver, id);
 	cleanup_free char *file =
 		xasprintf("%s/%s-containers/containers.json", store->path, driver);
+	const struct identity *identity = group->identity;
 	const json_t *entry;
-	int err = json_cache_find(context->json_cache, context->root_fd, file, store->trust, id,
-				  &entry);
+	int err = json_cache_find_stamped(context->json_cache, context->root_fd, file, store->trust,
+					  id, &entry, &ret->stamp);
 
 	if (err)
 		return err;
+	ret->entry = hash_entry(entry);
+	if (identity->known && identity->facts.entry == ret->entry)
+		return -EALREADY;
+	ret->file = xstrdup(file);
+	ret->of_user = store->trust == UNTRUSTED;
 	ret->runtime = "podman";
-	take_entry(entry, ret);
-	take_annotations(context, store, folder, ret);
-	ret->sandbox = is_infra(group, ret);
+	take_entry(entry, store->trust, ret);
+	bool annotated = take_annotations(context, store, folder, ret);
+	ret->sandbox = is_infra(group, ret, annotated);
 	ret->started_ms = started_ms(context, store, id);
+	take_digest(context, store, driver, ret);
 	return 0;
 }
 
@@ -179,8 +189,8 @@ static int podman_look_up(const struct runtime_context *context, const struct gr
 	for (size_t i = 0; !err && i < ARRAY_SIZE(drivers); i++) {
 		int one = read_store(context, &store, drivers[i], group, ret);
 
-		if (!one)
-			return 0;
+		if (!one || one == -EALREADY)
+			return one;
 		if (one != -ENOENT)
 			worst = one;
 	}

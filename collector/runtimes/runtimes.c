@@ -7,11 +7,13 @@
 
 #include "collector/cleanup.h"
 #include "collector/memory.h"
-#include "collector/options.h"
+#include "collector/options/options.h"
+#include "collector/procfs/mounts.h"
 #include "collector/runtimes/json_cache.h"
 #include "collector/runtimes/json_file.h"
 #include "collector/runtimes/oci_state.h"
 #include "collector/source.h"
+#include "collector/workloads/filter.h"
 
 extern const struct runtime runtime_docker;
 extern const struct runtime runtime_podman;
@@ -25,6 +27,15 @@ const struct runtime *const runtimes[] = {
 
 const size_t n_runtimes = ARRAY_SIZE(runtimes);
 
+/* "registry/name@sha256:...": who asks for an image by its digest knows it. */
+static void take_digest(struct facts *facts)
+{
+	const char *at = facts->image ? strrchr(facts->image, '@') : NULL;
+
+	if (at && at[1] && !facts->image_digest)
+		facts->image_digest = xstrdup(at + 1);
+}
+
 int runtimes_look_up(const struct runtime_context *context, const struct group *group,
 		     struct facts *ret)
 {
@@ -36,8 +47,13 @@ int runtimes_look_up(const struct runtime_context *context, const struct group *
 
 		if (!err) {
 			facts_take_kubernetes(&facts);
+			take_digest(&facts);
 			*ret = facts;
 			return 0;
+		}
+		if (err == -EALREADY) {
+			*ret = facts;
+			return err;
 		}
 		facts_free(&facts);
 		if (err != -ENOENT && !is_denied(worst))
@@ -80,20 +96,33 @@ bool facts_changed(const struct runtime_context *context, const struct facts *fa
 
 	if (!facts->file)
 		return false;
+	if (facts->of_user &&
+	    mounts_may_block(context->path_procfs, context->path_rootfs, facts->file))
+		return false;
 	/* Opened and not only looked at: the same rules as when it was read. */
-	cleanup_close int fd = runtime_file_open(context->root_fd, facts->file, TRUSTED, &now);
+	cleanup_close int fd = runtime_file_open(context->root_fd, facts->file,
+						 facts->of_user ? UNTRUSTED : TRUSTED, &now);
 	return fd < 0 || !file_stamp_equal(&now, &facts->stamp);
+}
+
+void runtime_context_retry(struct runtime_context *context)
+{
+	if (context->root_fd < 0)
+		context->root_fd = open(context->path_rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 struct runtime_context runtime_context_open(const struct options *options)
 {
-	return (struct runtime_context){
-		.root_fd = open(options->path_rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC),
+	struct runtime_context context = {
+		.root_fd = -1,
 		.path_procfs = options->path_procfs,
 		.path_rootfs = options->path_rootfs,
 		.oci_states = oci_states_new(),
 		.json_cache = json_cache_new(),
 	};
+
+	runtime_context_retry(&context);
+	return context;
 }
 
 void runtime_context_close(struct runtime_context *context)
@@ -104,15 +133,37 @@ void runtime_context_close(struct runtime_context *context)
 	json_cache_free(context->json_cache);
 }
 
+/* Takes the name's ownership. */
+static void append(struct fact_label **labels, size_t *n, char *name, const char *value)
+{
+	*labels = xreallocarray(*labels, *n + 1, sizeof(**labels));
+	(*labels)[(*n)++] = (struct fact_label){ .name = name, .value = xstrdup(value) };
+}
+
 void facts_add_label(struct facts *facts, const char *name, const char *value)
 {
-	if (facts->n_labels == FACT_LABELS_MAX) {
+	if (facts->n_labels == FACT_LABELS_MAX)
 		facts->labels_dropped++;
+	else
+		append(&facts->labels, &facts->n_labels, xstrdup(name), value);
+}
+
+void facts_add_variable(const struct runtime_context *context, struct facts *facts,
+			const char *variable)
+{
+	const char *equals = strchr(variable, '=');
+
+	if (!equals || !context->environment)
+		return;
+	cleanup_free char *name = xstrndup(variable, (size_t)(equals - variable));
+	if (!filter_admits(context->environment, name))
+		return;
+	if (facts->n_environment == FACT_LABELS_MAX) {
+		facts->environment_dropped++;
 		return;
 	}
-	facts->labels = xreallocarray(facts->labels, facts->n_labels + 1, sizeof(*facts->labels));
-	facts->labels[facts->n_labels++] =
-		(struct fact_label){ .name = xstrdup(name), .value = xstrdup(value) };
+	append(&facts->environment, &facts->n_environment, name, equals + 1);
+	name = NULL; /* the facts' now */
 }
 
 const char *facts_label(const struct facts *facts, const char *name)
@@ -153,17 +204,18 @@ void fact_labels_free(struct fact_label *labels, size_t n)
 
 void facts_drop_texts(struct facts *facts)
 {
-	char **const strings[] = { &facts->container_id, &facts->name,	    &facts->image,
-				   &facts->image_id,	 &facts->namespace, &facts->pod,
-				   &facts->pod_uid,	 &facts->container };
+	char **const strings[] = { &facts->container_id, &facts->name,	       &facts->image,
+				   &facts->image_id,	 &facts->image_digest, &facts->namespace,
+				   &facts->pod,		 &facts->pod_uid,      &facts->container };
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
 		free(*strings[i]);
 		*strings[i] = NULL;
 	}
 	fact_labels_free(facts->labels, facts->n_labels);
-	facts->labels = NULL;
-	facts->n_labels = 0;
+	fact_labels_free(facts->environment, facts->n_environment);
+	facts->labels = facts->environment = NULL;
+	facts->n_labels = facts->n_environment = 0;
 }
 
 void facts_free(struct facts *facts)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "exporters/api/conditions.h"
 #include "exporters/api/history.h"
 

@@ -5,19 +5,6 @@
 
 #include "collector/cleanup.h"
 
-const char *workload_title(const struct workload *workload)
-{
-	const char *last = strrchr(workload->path, '/');
-
-	if (*workload->container)
-		return workload->container;
-	if (*workload->pod)
-		return workload->pod;
-	if (*workload->name)
-		return workload->name;
-	return last && last[1] ? last + 1 : workload->path;
-}
-
 json_t *describe_identity(const struct workload *workload)
 {
 	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",

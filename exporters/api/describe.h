@@ -6,9 +6,6 @@
 
 #include "exporters/api/values.h"
 
-/* What a human calls it: container, pod, name, or the last component of its path. */
-const char *workload_title(const struct workload *workload);
-
 /* Each returns a new reference: the same keys for every workload, null for what is unknown. */
 json_t *describe_workload(const struct values *values, const struct workload *workload);
 json_t *describe_limits(const struct values *values, const struct workload *workload);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What has happened to workloads lately, the newest first. */
-#include "collector/events.h"
+#include "collector/workloads/events.h"
 
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "exporters/api/call.h"
 #include "exporters/api/link.h"
 #include "exporters/api/list.h"
@@ -30,6 +30,28 @@ static json_t *describe_totals(const struct totals *totals)
 	return json;
 }
 
+static json_t *describe_victim(const struct victim *victim)
+{
+	static const char *const scopes[] = {
+		[LIMIT_UNKNOWN] = "unknown",
+		[LIMIT_CGROUP] = "cgroup",
+		[LIMIT_MACHINE] = "machine",
+	};
+	bool has = victim->has_memory;
+
+	if (!victim->known)
+		return json_null();
+	return json_pack("{s:s, s:o, s:i, s:o, s:o, s:o, s:o, s:s, s:o}", "process",
+			 victim->process, "pid", json_count(victim->pid), "oom_score_adj",
+			 victim->oom_score_adj, "anon_bytes",
+			 has ? json_count(victim->anon_bytes) : json_null(), "file_bytes",
+			 has ? json_count(victim->file_bytes) : json_null(), "shmem_bytes",
+			 has ? json_count(victim->shmem_bytes) : json_null(), "swap_bytes",
+			 has ? json_count(victim->swap_bytes) : json_null(), "limit",
+			 scopes[victim->scope], "limit_path",
+			 victim->limit && *victim->limit ? json_text(victim->limit) : json_null());
+}
+
 static json_t *describe_event(const struct event *event)
 {
 	json_t *json = json_pack(
@@ -45,6 +67,11 @@ static json_t *describe_event(const struct event *event)
 	json_object_set_new(json, "count", json_count(event->count));
 	json_object_set_new(json, "exit_code",
 			    event->has_exit_code ? json_integer(event->exit_code) : json_null());
+	json_object_set_new(json, "signal",
+			    event->has_signal ? json_integer(event->signal) : json_null());
+	json_object_set_new(json, "seconds",
+			    event->has_seconds ? json_real(event->seconds) : json_null());
+	json_object_set_new(json, "victim", describe_victim(&event->victim));
 	json_object_set_new(json, "totals", describe_totals(&event->totals));
 	return json;
 }

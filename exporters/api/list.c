@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "collector/memory.h"
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "exporters/api/link.h"
 #include "exporters/api/order.h"
 #include "exporters/api/select.h"

@@ -14,6 +14,8 @@ API_HANDLER(api_cgroups);   /* /api/v1/cgroups */
 API_HANDLER(api_top);	    /* /api/v1/top */
 API_HANDLER(api_limits);    /* /api/v1/limits */
 API_HANDLER(api_events);    /* /api/v1/events */
+API_HANDLER(api_map);	    /* /api/v1/map */
+API_HANDLER(api_requests);  /* /api/v1/requests */
 API_HANDLER(api_machine);   /* /api/v1/machine */
 API_HANDLER(api_sources);   /* /api/v1/sources */
 API_HANDLER(api_build);	    /* /api/v1/build */

@@ -12,6 +12,12 @@ static json_t *describe_source(const struct source_status *source)
 		"errors", json_count(source->errors), "series", json_count(source->series));
 }
 
+static json_t *describe_reader(const struct snapshot *snapshot)
+{
+	return json_pack("{s:s, s:o}", "reader", snapshot->by_records ? "records" : "files",
+			 "reason", json_text(snapshot->files_reason));
+}
+
 void api_sources(const struct service *service, const struct http_request *request,
 		 struct http_reply *reply)
 {
@@ -31,9 +37,10 @@ void api_sources(const struct service *service, const struct http_request *reque
 	if (format == 1)
 		api_reply_json(&call, items);
 	else
-		api_reply_json(&call, json_pack("{s:o, s:b, s:o, s:o}", "time",
-						json_time(snapshot->time_ms), "complete",
-						snapshot->complete, "duration_seconds",
-						json_real((double)snapshot->duration_ns / 1e9),
-						"items", items));
+		api_reply_json(&call,
+			       json_pack("{s:o, s:b, s:o, s:o, s:o}", "time",
+					 json_time(snapshot->time_ms), "complete",
+					 snapshot->complete, "duration_seconds",
+					 json_real((double)snapshot->duration_ns / 1e9), "cgroups",
+					 describe_reader(snapshot), "items", items));
 }

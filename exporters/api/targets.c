@@ -3,7 +3,7 @@
  * This daemon as a target of Prometheus' HTTP service discovery: an array of {targets, labels}, as the
  * configuration reference of Prometheus describes it under http_sd_config.
  */
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "collector/version.h"
 #include "exporters/api/call.h"
 #include "exporters/api/routes.h"

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-#include "collector/options.h"
+#include "collector/options/options.h"
 #include "collector/version.h"
 #include "exporters/web/html.h"
 

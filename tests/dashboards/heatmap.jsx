@@ -57,9 +57,12 @@ export function Heatmap({ answer, width, height, range, theme }) {
     context.fillStyle = theme.colors.text.primary;
     context.font = '12px Inter, sans-serif';
     context.textAlign = 'right';
-    for (let power = Math.ceil(bottom / Math.LN10); power * Math.LN10 <= top; power++) {
-      const { text, suffix } = format(10 ** power, 0);
-      context.fillText(text + (suffix ?? ''), LEFT - 6, y(10 ** power) + 4);
+    const steps = top - bottom < 2 * Math.LN10 ? [1, 2, 5] : [1];
+    for (let power = Math.floor(bottom / Math.LN10); power * Math.LN10 <= top; power++) {
+      for (const value of steps.map((step) => step * 10 ** power).filter((v) => Math.log(v) >= bottom && Math.log(v) <= top)) {
+        const { text, suffix } = format(value, 0);
+        context.fillText(text + (suffix ?? ''), LEFT - 6, y(value) + 4);
+      }
     }
     context.textAlign = 'center';
     for (let i = 1; i < 6; i++) {

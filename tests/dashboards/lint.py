@@ -17,6 +17,8 @@ UNITS = set("none string short percent percentunit bytes decbytes bits Bps bps p
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 # What Prometheus itself has of a target.
 BUILT_IN = {"up", "scrape_duration_seconds", "scrape_samples_scraped", "ALERTS", "ALERTS_FOR_STATE"}
+# What each target has that is read, also one that has only its job in common with Tallyman.
+OF_ANYBODY = re.compile("up|scrape_|process_")
 VARIABLES = ["datasource", "cluster", "job", "instance"]
 WORKLOAD_VARIABLES = VARIABLES + ["namespace", "pod", "container"]
 RATES = {"rate", "irate", "increase"}
@@ -24,7 +26,7 @@ SUFFIXES = ("_bucket", "_sum", "_count")
 
 
 class Families:
-    """What METRICS.md says is exported, and what is on its way."""
+    """What METRICS.md says is exported."""
 
     def __init__(self):
         self.type, self.on = {}, {}
@@ -32,26 +34,23 @@ class Families:
             cells = [cell.strip(" `") for cell in line.split("|")]
             if len(cells) == 9 and re.fullmatch(r"[a-z][a-z0-9_]+", cells[1]):
                 self.type[cells[1]], self.on[cells[1]] = cells[2], cells[5]
-        self.planned = {name: kind for name, kind in read_list(DASHBOARDS / "planned.txt").items()
-                        if name not in self.type}
         self.records = set()
         for path in (DASHBOARDS / "rules").glob("*.yaml"):
             self.records |= set(re.findall(r"^\s*-?\s*record:\s*(\S+)", path.read_text(encoding="utf-8"), re.M))
 
     def family(self, name):
         """The family of a series' name, or None: a histogram's series have suffixes."""
-        if name in self.type or name in self.planned:
+        if name in self.type:
             return name
         for suffix in SUFFIXES:
             base = name.removesuffix(suffix)
-            if name.endswith(suffix) and "histogram" in (self.type.get(base), self.planned.get(base)):
+            if name.endswith(suffix) and self.type.get(base) == "histogram":
                 return base
         return None
 
     def is_counter(self, name):
         """Whether it only grows: of a native histogram the family is a series too."""
-        kind = self.type.get(self.family(name)) or self.planned.get(self.family(name))
-        return kind in ("counter", "histogram")
+        return self.type.get(self.family(name)) in ("counter", "histogram")
 
 
 def read_list(path):
@@ -148,7 +147,9 @@ class Lint:
                 continue
             self.require(variable.get("refresh") == 2, "not refreshed when the time range changes")
             self.require(variable.get("datasource") == DATASOURCE, "another data source than $datasource")
-            if variable["name"] in ("job", "instance"):
+            if variable["name"] == "job":
+                self.require(variable["multi"] and "allValue" not in variable, "all would take the jobs of others")
+            if variable["name"] == "instance":
                 self.require(variable["multi"] and variable.get("allValue") == ".+", "not multi with .+ for all")
             if variable["name"] in ("cluster", "namespace", "pod", "container"):
                 self.require(variable.get("allValue") == ".*", "all would leave out what has no such label")
@@ -203,6 +204,9 @@ class Lint:
             return
         for selector in found:
             self.check_selector(selector, variables, job)
+        metrics = [selector.metric for selector in found]
+        self.require("tallyman_build_info" in metrics or not any(map(OF_ANYBODY.match, metrics)),
+                     "what each target has is not held against tallyman_build_info")
 
     def check_selector(self, selector, variables, job):
         metric = selector.metric

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A preview of a dashboard by Grafana's own components (@grafana/ui, @grafana/data), from what a Prometheus has
 // answered: window.PREVIEW holds both. This is not Grafana: there is no query, no repeat and no editor, and as
-// the heatmap panel is not on npm, heatmaps are drawn here. tests/dashboards/preview.py makes the page.
+// the panels of heatmaps and node graphs are not on npm, they are drawn here. tests/dashboards/preview.py makes the page.
 
 import {
   EventBusSrv, FieldConfigOptionsRegistry, FieldType, applyFieldOverrides, cacheFieldDisplayNames, createTheme, dateTime, getDisplayProcessor,
@@ -12,6 +12,7 @@ import { BigValue, GlobalStyles, PanelChrome, PanelContextProvider, ThemeContext
 import { TableNG } from '@grafana/ui/unstable';
 import { Component, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
+import { Graph } from './graph.jsx';
 import { Heatmap } from './heatmap.jsx';
 
 const { dashboard, answers, range, choices } = window.PREVIEW;
@@ -140,6 +141,9 @@ function Body({ panel, width, height }) {
   }
   if (!frames.length || !frames.some((frame) => frame.length)) {
     return <Empty panel={panel} />;
+  }
+  if (panel.type === 'nodeGraph') {
+    return <Graph {...{ frames, width, height, theme }} />;
   }
   if (panel.type === 'stat') {
     return <Stat {...{ panel, frames, width, height }} />;

@@ -76,9 +76,9 @@ def bundle(folder):
 
 def answers_of(dashboard, server, wanted):
     """What the page shows: window.PREVIEW."""
-    # Grafana takes four scrapes at least, of 10 s here.
+    # Grafana takes four scrapes at least, of 15 s here.
     values = grafana.variables(dashboard, server, wanted, server.span, server.step)
-    values["__rate_interval"] = f"{max(4 * 10, server.step + 10)}s"
+    values["__rate_interval"] = f"{max(4 * 15, server.step + 15)}s"
     answers, annotations = {}, []
     for panel in dashboard["panels"]:
         for target in panel.get("targets", []):
@@ -108,7 +108,7 @@ def chromium(folder, page, *more):
 
 
 def height_of(dashboard):
-    return max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in dashboard["panels"]) * 38 + 110
+    return max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in dashboard["panels"]) * 38 + 130
 
 
 def complaints(uid, dom, errors):
@@ -123,6 +123,21 @@ def complaints(uid, dom, errors):
     if drawn != wanted:
         found.append(f"{uid}: {drawn} of {wanted} panels are drawn")
     return found, re.findall(r'class="empty" data-panel="([^"]*)"', dom)
+
+
+def draw(folder, page, uid, dashboard, options):
+    """Makes the pictures of a dashboard, and says what is wrong on them; the exit status."""
+    status = 0
+    for width in options.width or [1280, 1920]:
+        picture = options.folder / f"{options.prefix}{uid.removeprefix('tallyman-')}-{width}.png"
+        dom, errors = chromium(folder, page, f"--window-size={width},{height_of(dashboard)}",
+                               f"--screenshot={picture}", "--dump-dom")
+        found, empty = complaints(uid, dom, errors)
+        print(f"{uid}, {width} pixels: empty: {', '.join(map(html.unescape, empty)) or 'none'}", flush=True)
+        for line in found:
+            print(line, flush=True)
+            status = 1
+    return status
 
 
 def main():
@@ -154,15 +169,7 @@ def main():
             page.write_text('<!doctype html><meta charset="utf-8"><body><div id="root"></div>'
                             f'<link rel="stylesheet" href="preview.css"><script>window.__grafana_public_path__ = "public/"; window.PREVIEW = {data};</script>'
                             f'<script src="{script.name}"></script>', encoding="utf-8")
-            dom, errors = chromium(folder, page, "--window-size=1280,1000", "--dump-dom")
-            found, empty = complaints(uid, dom, errors)
-            print(f"{uid}: empty: {', '.join(map(html.unescape, empty)) or 'none'}", flush=True)
-            for line in found:
-                print(line, flush=True)
-                status = 1
-            for width in options.width or [1280, 1920]:
-                picture = options.folder / f"{options.prefix}{uid.removeprefix('tallyman-')}-{width}.png"
-                chromium(folder, page, f"--window-size={width},{height_of(dashboard)}", f"--screenshot={picture}")
+            status |= draw(folder, page, uid, dashboard, options)
     return status
 
 

@@ -29,9 +29,9 @@ const lenient = (value) => {
   return value && typeof value === 'object' ? Object.fromEntries(Object.entries(value)
     .filter(([key, item]) => key !== 'required' || !Array.isArray(item)).map(([key, item]) => [key, lenient(item)])) : value;
 };
-const panels = Object.fromEntries(['timeseries', 'stat', 'table', 'heatmap', 'text'].map((type) => [type, {
-  options: compile(lenient(schemaOf(`composable/${type}/panelcfg/x`, 'Options'))),
-  custom: ['stat', 'text'].includes(type) ? null : compile(lenient(schemaOf(`composable/${type}/panelcfg/x`, 'FieldConfig'))),
+const panels = Object.fromEntries(['timeseries', 'stat', 'table', 'heatmap', 'text', 'nodeGraph'].map((type) => [type, {
+  options: compile(lenient(schemaOf(`composable/${type.toLowerCase()}/panelcfg/x`, 'Options'))),
+  custom: ['stat', 'text', 'nodeGraph'].includes(type) ? null : compile(lenient(schemaOf(`composable/${type}/panelcfg/x`, 'FieldConfig'))),
 }]));
 
 // What the data source adds to an annotation is not in the type.

@@ -30,25 +30,26 @@ def fetch():
     return pathlib.Path(result.stdout.strip()) / "usr/bin"
 
 
-def scale(text, factor):
-    """The text of a rule file with every duration divided: `for`, ranges, offsets, and horizons of
-    predictions, which are written as `N * 3600`. Thresholds stay."""
-    def shorter(match):
-        seconds = int(match[2]) * UNITS[match[3]]
-        return f"{match[1]}{round(seconds * 1000 / factor)}ms{match[4]}"
+def scale(text, factor, less):
+    """The text of a rule file with every duration divided: `for` by `factor`, and what increase() counts in, which is
+    right with two scrapes; by `less` what rules look back upon else, ranges and offsets, and horizons of predictions,
+    which are written as `N * 3600`. Thresholds stay."""
+    def shorter(by):
+        return lambda match: f"{match[1]}{round(int(match[2]) * UNITS[match[3]] * 1000 / by)}ms{match[4]}"
 
-    text = re.sub(r"(\[)(\d+)([smhd])(\])", shorter, text)
-    text = re.sub(r"(\boffset )(\d+)([smhd])()", shorter, text)
-    text = re.sub(r"(\bfor: )(\d+)([smhd])()", shorter, text)
-    return re.sub(r"\* 3600\b", f"* {3600 / factor:g}", text)
+    text = re.sub(r"(\bincrease\([^()[\]]*\[)(\d+)([smhd])(\])", shorter(factor), text)
+    text = re.sub(r"(\[)(\d+)([smhd])(\])", shorter(less), text)
+    text = re.sub(r"(\boffset )(\d+)([smhd])()", shorter(less), text)
+    text = re.sub(r"(\bfor: )(\d+)([smhd])()", shorter(factor), text)
+    return re.sub(r"\* 3600\b", f"* {3600 / less:g}", text)
 
 
 @contextlib.contextmanager
-def scaled_rules(factor):
-    """Paths of the shipped rule files with their durations divided."""
+def scaled_rules(factor, less):
+    """Paths of the shipped rule files with their durations divided, see scale()."""
     with tempfile.TemporaryDirectory(prefix="tallyman-rules-") as folder:
         for path in RULES:
-            (pathlib.Path(folder) / path.name).write_text(scale(path.read_text(), factor))
+            (pathlib.Path(folder) / path.name).write_text(scale(path.read_text(), factor, less))
         yield sorted(pathlib.Path(folder).iterdir())
 
 

@@ -154,9 +154,11 @@ class Daemon:
 
     Leaving the block fails when the exporter had died, does not end by SIGTERM with status 0, or
     when a sanitizer complained. `args` may hold other --web.listen-address flags; then say `port`.
+    `through`: a command that becomes the exporter, which stands behind it.
     """
 
-    def __init__(self, *args, port=None, env=None, ready="/-/ready", tls=None, wait=20, user=None):
+    def __init__(self, *args, port=None, env=None, ready="/-/ready", tls=None, wait=20, user=None,
+                 through=()):
         self.args = [str(arg) for arg in args]
         self.port = port
         self.env = env
@@ -164,6 +166,7 @@ class Daemon:
         self.tls = tls
         self.wait = wait
         self.user = user
+        self.through = list(through)
         self.process = None
         self.directory = None
 
@@ -188,7 +191,7 @@ class Daemon:
             self.kill()
 
     def start(self):
-        command = [binary()]
+        command = [*self.through, binary()]
         if not any("listen-address" in arg for arg in self.args):
             self.port = self.port or free_port()
             command.append(f"--web.listen-address=127.0.0.1:{self.port}")

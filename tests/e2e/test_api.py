@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import tempfile
 import time
 import urllib.parse
@@ -166,6 +167,34 @@ def test_every_path_on_this_host():
     support.cgroup2_mount()
     with support.Daemon() as daemon:
         check_all_paths(daemon)
+
+
+def connect(times):
+    """This process with itself, over loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for _ in range(times):
+            with socket.create_connection(listener.getsockname()) as client:
+                listener.accept()[0].close()
+                client.recv(1)
+
+
+def test_map_of_this_host():
+    support.cgroup2_mount()
+    with support.Daemon("--collector.disable-defaults", "--collector.connections") as daemon:
+        time.sleep(1)  # the probe is opened when the first reading has been answered
+        (source,) = [s for s in ask(daemon, "/api/v1/sources")["items"] if s["name"] == "connections"]
+        if not source["up"]:
+            support.skip(source["reason"])
+        connect(20)
+        support.wait_for(lambda: any(edge["source"] == edge["target"] and edge["connects"] >= 20
+                                     for edge in ask(daemon, "/api/v1/map")["edges"]),
+                         "somebody is connected with itself", 20)
+        graph = ask(daemon, "/api/v1/map")
+        nodes = {node["id"]: node for node in graph["nodes"]}
+        require(len(nodes) == len(graph["nodes"]), "a node twice")
+        equal(len({edge["id"] for edge in graph["edges"]}), len(graph["edges"]), "edges")
+        for edge in graph["edges"]:
+            require({edge["source"], edge["target"]} <= set(nodes), edge)
 
 
 def test_complete_documents_have_every_key():

@@ -3,6 +3,7 @@
 """The configurations that we ship are right, and say what the README promises of them."""
 
 import pathlib
+import re
 import tempfile
 
 import yaml
@@ -50,6 +51,27 @@ def test_jobs_are_those_that_rules_select():
             support.equal(job["job_name"], "cadvisor", str(path))
 
 
+def snake(value):
+    """The operator's names of keys as Prometheus has them."""
+    if isinstance(value, dict):
+        return {re.sub("[A-Z]", lambda match: "_" + match[0].lower(), key): snake(item) for key, item in value.items()}
+    return [snake(item) for item in value] if isinstance(value, list) else value
+
+
+def test_service_monitor_is_the_configuration_for_kube_prometheus():
+    service, monitor = yaml.safe_load_all((FOLDER / "service-monitor.yaml").read_text())
+    (job,) = yaml.safe_load((FOLDER / "scrape-kube-prometheus.yml").read_text())["scrape_configs"]
+    support.equal(monitor["spec"]["selector"]["matchLabels"], service["metadata"]["labels"], "which service")
+    (endpoint,) = monitor["spec"]["endpoints"]
+    support.equal(endpoint.pop("port"), service["spec"]["ports"][0]["name"], "port")
+    keep, *relabelings = job["relabel_configs"]  # the selector of the service stands for the first
+    support.equal({keep["regex"]}, set(service["spec"]["selector"].values()), "pods")
+    endpoint = snake(endpoint)
+    endpoint["scrape_interval"] = endpoint.pop("interval")
+    support.equal(endpoint, {"honor_labels": job["honor_labels"], "relabelings": relabelings,
+                             **{key: job[key] for key in ("scrape_interval", "scrape_timeout")}})
+
+
 def test_scrapes_leave_time_for_the_next():
     for path, job in jobs():
         support.equal((job["scrape_interval"], job["scrape_timeout"]), ("15s", "10s"), str(path))
@@ -57,7 +79,7 @@ def test_scrapes_leave_time_for_the_next():
 
 def test_readme_lists_them():
     readme = (FOLDER / "README.md").read_text()
-    for path in SHIPPED:
+    for path in (*SHIPPED, FOLDER / "service-monitor.yaml"):
         support.equal(f"`{path.name}`" in readme, True, path.name)
 
 

@@ -145,6 +145,9 @@ def scrape_with(major, native):
             support.wait_for(lambda: "sleep" in pathlib.Path(
                 f"/proc/{group.read('cgroup.procs').split()[0]}/comm").read_text(), "the work is done")
             group.freeze()
+            # For names that no runtime tells it waits some seconds before it shows what outlives containers.
+            support.wait_for(lambda: any(s.labels["kind"] == "container" for s in still.metrics().get(
+                "container_oom_kills_total", ())), "containers without a name are shown", 60)
             with prometheus.Prometheus(major, jobs, native) as server:
                 server.wait_scrapes(4)
                 check_scrapes(server, [job["job_name"] for job in jobs])

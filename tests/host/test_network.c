@@ -5,8 +5,8 @@
 #include <arpa/inet.h>
 #include <jansson.h>
 
-#include "collector/netns_iterator.h"
-#include "collector/procfs.h"
+#include "collector/procfs/process_iterator.h"
+#include "collector/procfs/procfs.h"
 
 #define BYTES "container_network_receive_bytes_total"
 #define ID    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -116,9 +116,9 @@ static void counts_real_traffic(void **state)
 static void iterator_agrees_with_links(void **state)
 {
 	cleanup_free char *group = own_group_new("procfs-iter");
-	struct netns_iterator *iterator;
+	struct process_iterator *iterator;
 	uint64_t link, found;
-	int err = netns_iterator_open(&iterator);
+	int err = process_iterator_open(&iterator);
 
 	(void)state;
 	if (err < 0) {
@@ -128,18 +128,18 @@ static void iterator_agrees_with_links(void **state)
 	}
 	pid_t pid = process_new(group, CLONE_NEWNET, NULL, NULL);
 	cleanup_close int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(netns_iterator_find(iterator, pid, &found), -ENOENT);
-	assert_int_equal(netns_iterator_refresh(iterator), 0);
+	assert_int_equal(process_iterator_netns(iterator, pid, &found), -ENOENT);
+	assert_int_equal(process_iterator_refresh(iterator), 0);
 	assert_int_equal(procfs_netns(proc, pid, &link), 0);
-	assert_int_equal(netns_iterator_find(iterator, pid, &found), 0);
+	assert_int_equal(process_iterator_netns(iterator, pid, &found), 0);
 	assert_true(found == link);
 	assert_int_equal(procfs_netns(proc, getpid(), &link), 0);
-	assert_int_equal(netns_iterator_find(iterator, getpid(), &found), 0);
+	assert_int_equal(process_iterator_netns(iterator, getpid(), &found), 0);
 	assert_true(found == link);
 	process_end(pid);
-	assert_int_equal(netns_iterator_refresh(iterator), 0);
-	assert_int_equal(netns_iterator_find(iterator, pid, &found), -ENOENT);
-	netns_iterator_close(iterator);
+	assert_int_equal(process_iterator_refresh(iterator), 0);
+	assert_int_equal(process_iterator_netns(iterator, pid, &found), -ENOENT);
+	process_iterator_close(iterator);
 	group_remove(group);
 }
 

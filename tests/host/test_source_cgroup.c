@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "collector/cgroups.h"
-#include "collector/containers.h"
+#include "collector/workloads/containers.h"
 #include "tests/rows_support.h"
 
 enum { TEXT_MAX = 4096 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The probe of system calls against processes of known behaviour in groups of their own. */
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -11,95 +10,7 @@
 
 #include "bpf/wire_syscalls.h"
 #include "collector/probes/probe.h"
-#include "tests/rows_support.h"
-
-static const char calls_total[] = "container_syscalls_total";
-static const char errors_total[] = "container_syscall_errors_total";
-static const char latency[] = "container_syscall_latency_seconds";
-
-struct place {
-	struct scene scene;
-	char *directory; /* of the group */
-	char *path;	 /* its label id */
-	char *include[1];
-};
-
-static struct place *place_new(const char *name)
-{
-	const char *root = own_groups_root();
-	struct place *place = xcalloc(1, sizeof(*place));
-
-	place->directory = own_group_new(name);
-	place->path = xstrdup(place->directory + strlen(root));
-	place->include[0] = xasprintf("%s(/.*)?", place->path);
-	place->scene.options = options_for_tree("");
-	free(place->scene.options.path_cgroupfs);
-	place->scene.options.path_cgroupfs = xstrdup(root);
-	place->scene.options.cgroups_include_id = (struct string_list){ place->include, 1 };
-	place->scene.options.probe_max_memory_mib = 64;
-	place->scene.options.probe_histogram_schema = 3;
-	scene_collect(&place->scene);
-	collector_start_probes(place->scene.collector);
-	return place;
-}
-
-static void place_free(struct place *place)
-{
-	rmdir(place->directory);
-	scene_end(&place->scene);
-	free(place->directory);
-	free(place->path);
-	free(place->include[0]);
-	free(place);
-}
-
-/* Runs `body` as a process of the group; returns its wait status. exit_group() is not counted. */
-static int run_in(const char *directory, void (*body)(void))
-{
-	cleanup_free char *procs = xasprintf("%s/cgroup.procs", directory);
-	pid_t pid = fork();
-	int status = 0;
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		int fd = open(procs, O_WRONLY | O_CLOEXEC);
-
-		if (fd < 0 || write(fd, "0", 1) != 1)
-			_exit(99);
-		body();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
-}
-
-static void collect_with(struct place *place, void (*body)(void))
-{
-	assert_int_equal(run_in(place->directory, body), 0);
-	scene_collect(&place->scene);
-}
-
-static uint64_t value_of(const struct place *place, const char *name, const char *labels)
-{
-	const struct sample *sample = scene_sample(&place->scene, name, place->path, labels);
-
-	return sample ? sample->integer : 0;
-}
-
-/* Of one (system call, class): NULL when it has none. */
-static const struct histogram *histogram_of(const struct place *place, const char *labels)
-{
-	const struct sample *sample = scene_sample(&place->scene, latency, place->path, labels);
-
-	return sample ? sample->histogram : NULL;
-}
-
-static void expect_count(const struct place *place, const char *labels, uint64_t count)
-{
-	const struct histogram *histogram = histogram_of(place, labels);
-
-	assert_int_equal(histogram ? histogram_count(histogram) : 0, count);
-}
+#include "tests/calls_support.h"
 
 enum { CALLS = 1000, FAILURES = 300 };
 
@@ -289,6 +200,12 @@ static void restarts_are_no_errors(void **state)
 	place_free(place);
 }
 
+static void set_mode(struct place *place, enum probe_mode mode)
+{
+	place->scene.options.probe_syscalls = mode;
+	collector_start_probes(place->scene.collector);
+}
+
 static void call_as_32_bit(void)
 {
 #ifdef __x86_64__
@@ -315,19 +232,22 @@ static void calls_of_32_bits_have_no_wrong_name(void **state)
 #ifdef __x86_64__
 	else
 		expect_sample(&place->scene, calls_total, place->path, "syscall=compat", FAILURES);
+	set_mode(place, PROBE_COUNT);
+	if (status == 0)
+		collect_with(place, call_as_32_bit);
+	expect_absent(&place->scene, calls_total, place->path, "syscall=writev");
+	if (status == 0)
+		expect_sample(&place->scene, calls_total, place->path, "syscall=compat",
+			      2 * FAILURES);
 #endif
 	place_free(place);
 	if (status != 0)
 		skip();
 }
 
-static void set_mode(struct place *place, enum probe_mode mode)
-{
-	place->scene.options.probe_syscalls = mode;
-	collector_start_probes(place->scene.collector);
-}
-
-enum { MANY = 32000 };
+/* Half of it is no multiple of the calls that a sample stands for: were all timed, it would be seen. */
+enum { MANY = 32010 };
+_Static_assert(MANY / 2 % WIRE_SAMPLING, "a multiple");
 
 static void call_often(void)
 {
@@ -350,19 +270,27 @@ static void modes_change_what_is_timed(void **state)
 	expect_count(place, labels, 0);
 	expect_absent(&place->scene, "container_syscall_seconds_total", place->path,
 		      "syscall=getppid");
+	/* Errors are not known then, also not those of before. */
+	collect_with(place, call_and_fail);
+	expect_sample(&place->scene, calls_total, place->path, "syscall=close", FAILURES);
+	expect_absent(&place->scene, errors_total, place->path, "errno=EBADF");
 	set_mode(place, PROBE_SAMPLED);
 	collect_with(place, call_often);
-	expect_sample(&place->scene, calls_total, place->path, "syscall=getppid", MANY);
+	expect_sample(&place->scene, calls_total, place->path, "syscall=getppid", MANY + CALLS);
+	expect_absent(&place->scene, errors_total, place->path, "errno=EBADF");
 	/* The standard deviation is about 300. */
 	uint64_t sampled = histogram_count(histogram_of(place, labels));
 	assert_in_range(sampled, MANY / 2 - 2000, MANY / 2 + 2000);
 	assert_int_equal(sampled % WIRE_SAMPLING, 0);
 	set_mode(place, PROBE_FULL);
 	collect_with(place, call_often);
-	expect_sample(&place->scene, calls_total, place->path, "syscall=getppid", MANY / 2 * 3);
+	expect_sample(&place->scene, calls_total, place->path, "syscall=getppid",
+		      MANY / 2 * 3 + CALLS);
 	expect_count(place, labels, sampled + MANY / 2);
 	set_mode(place, PROBE_COUNT);
 	collect_with(place, sleep_often);
+	expect_absent(&place->scene, "container_syscall_seconds_total", place->path,
+		      "syscall=getppid");
 	set_mode(place, PROBE_FULL);
 	collect_with(place, sleep_often);
 	expect_sample(&place->scene, calls_total, place->path, "syscall=nanosleep", 2 * SLEEPS);

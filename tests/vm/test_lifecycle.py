@@ -95,9 +95,8 @@ def check_one(bed, kind, number_):
     labels, stop = KINDS[kind][4], KINDS[kind][3]
     cgroup = None
     with bed.check(kind, "new is there"):
-        before = guest_time(bed)
-        bed.guest(start_script(kind, name, number_))
-        after = guest_time(bed)
+        text = bed.guest(f"date +@@%s.%N\n{start_script(kind, name, number_)}\ndate +@@%s.%N")
+        before, after = map(float, re.findall(r"^@@([\d.]+)$", text, re.MULTILINE))
         samples = bed.metrics()
         _, cgroup = find(bed, kind, name)
         is_there(samples, cgroup, labels, name)
@@ -108,9 +107,8 @@ def check_one(bed, kind, number_):
         require(start is not None, "there is none")
         require(before - 1.1 <= start <= after + 1.1, f"{start}, but started from {before} to {after}")
     with bed.check(kind, "removed is gone"):
-        bed.guest(stop.format(name))
-        require(bed.guest(f"[ ! -e '/sys/fs/cgroup{cgroup}' ] && echo gone || echo there") == "gone\n",
-                f"{cgroup} is still there")
+        text = bed.guest(f"{stop.format(name)}\n[ ! -e '/sys/fs/cgroup{cgroup}' ] && echo @@gone || echo @@there")
+        require("@@gone\n" in text, f"{cgroup} is still there")
         left = [name for name, group in bed.metrics().items() for s in group if s.labels.get("id") == cgroup]
         support.equal(left, [], f"series of {cgroup}")
 
@@ -181,4 +179,4 @@ def test(bed):
 
 
 if __name__ == "__main__":
-    beds.main(test)
+    beds.main(test, beds.only("lifetime"))

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: plain timeout=900
+# tests/run: plain timeout=600
 """Waits for memory as the probe tells them, against the kernel's own tracing, counters and pressure."""
 
 import re
@@ -12,11 +12,15 @@ import support
 RECLAIM = "container_memory_direct_reclaim_seconds"
 HIGH = "container_memory_high_throttled_seconds"
 FAULT = "container_memory_major_fault_seconds"
+SHORT = 0.001
+
+# Before 5.13 memory.stat lacks what a processor has not handed over yet: 32 events at most, of two processors.
+KEPT_BACK = {"5.10": 64}
 
 PREPARE = r"""
 echo "+memory +io" > /sys/fs/cgroup/cgroup.subtree_control
 mkdir /sys/fs/cgroup/tallyman-{max,high,fault,quiet}
-dd if=/dev/urandom of=/big bs=1M count=200 2> /dev/null
+dd if=/dev/zero of=/big bs=1M count=200 2> /dev/null
 sync
 mount -t tracefs tracefs /sys/kernel/tracing 2> /dev/null || true
 echo 50000 > /sys/kernel/tracing/buffer_size_kb
@@ -49,13 +53,13 @@ in_group /tallyman-max dd if=/big of=/dev/null bs=64k 2> /dev/null
 wall=$(($(date +%s%N) - start))
 for e in begin end; do echo 0 > events/vmscan/mm_vmscan_memcg_reclaim_$e/enable; done
 grep -o '[0-9.]*: mm_vmscan_memcg_reclaim_[a-z]*:' trace
-echo "@@ $wall $(stalled /tallyman-max) $(sed -n 's/^pgscan_direct //p' /sys/fs/cgroup/tallyman-max/memory.stat)" """)
+echo "@@ $wall $(stalled /tallyman-max) $(sed -n 's/^pgscan //p' /sys/fs/cgroup/tallyman-max/memory.stat)" """)
     wall, stalled, scanned = map(int, re.search(r"@@ (\d+) (\d+) (\d+)", text).groups())
     stamps = re.findall(r"([0-9.]+): mm_vmscan_memcg_reclaim_(begin|end)", text)
     begun = [float(time) for time, what in stamps if what == "begin"]
     ended = [float(time) for time, what in stamps if what == "end"]
     count, total = count_and_sum(bed.metrics(), RECLAIM, "/tallyman-max", scope="cgroup")
-    require(scanned > 0 and len(begun) > 100, f"{len(begun)} reclaims of {scanned} pages: not much of a test")
+    require(scanned > 0 and len(begun) > 20, f"{len(begun)} reclaims of {scanned} pages: not much of a test")
     support.equal(count, len(begun), "reclaims")
     # Both clocks are read between the same two points, with the other's work in between.
     told = sum(ended) - sum(begun)
@@ -93,7 +97,9 @@ def check_high(bed):
     text = bed.guest(IN + r"""
 echo 16M > /sys/fs/cgroup/tallyman-high/memory.high
 start=$(date +%s%N)
-in_group /tallyman-high timeout 6 python3 -c '
+in_group /tallyman-high python3 -c '
+import signal
+signal.alarm(6) # from now: in a busy machine its start takes long
 held = []
 for i in range(400):
 	held.append(b"x" * (1 << 16))' || true
@@ -106,8 +112,12 @@ echo "@@ $(($(date +%s%N) - start)) $(stalled /tallyman-high) $(
         require("on_high" not in programs, "memory.high was not seen")
         support.skip("this kernel lets no program be attached to functions")
     count, total = count_and_sum(samples, HIGH, "/tallyman-high")
-    print(f"# {count:.0f} times, {total:.3f} s; pressure {stalled / 1e6:.3f} s, {events} events, wall {wall / 1e9:.3f} s")
-    require(0 < count <= events, f"{count} times, the kernel says {events}")
+    short = max(float(s.value) for s in series_of(samples, f"{HIGH}_bucket", "/tallyman-high")
+                if float(s.labels["le"]) <= SHORT)
+    print(f"# {count:.0f} times, {short:.0f} of them short, {total:.3f} s; pressure {stalled / 1e6:.3f} s, "
+          f"{events} events, wall {wall / 1e9:.3f} s")
+    # A call is no event when by then there is no more to be freed, as others have done it: it ends at once.
+    require(0 < count - short <= events, f"{count} times, {short} of them short, the kernel says {events}")
     # All the pressure of this group is made there; and there is one task.
     require(0.1 < 0.9 * stalled / 1e6 <= total <= wall / 1e9, f"{total} s within {wall / 1e9} s, pressure {stalled / 1e6} s")
     support.equal(series_of(samples, f"{HIGH}_count", "/tallyman-quiet"), [], "of a group without memory.high")
@@ -125,12 +135,12 @@ echo "@@ $(($(date +%s%N) - start)) $(sed -n 's/^pgmajfault //p' /sys/fs/cgroup/
     wall, told = map(int, re.search(r"@@ (\d+) (\d+)", text).groups())
     count, total = count_and_sum(bed.metrics(), FAULT, "/tallyman-fault", type="file")
     print(f"# {count:.0f} major faults, {total:.3f} s; memory.stat {told}, wall {wall / 1e9:.3f} s")
-    require(told > 20, f"{told} major faults: not much of a test")
-    support.equal(count, told, "major faults")
+    require(told > 5, f"{told} major faults: not much of a test")
+    require(told <= count <= told + KEPT_BACK.get(beds.KERNEL, 0), f"{count} major faults, memory.stat has {told}")
     require(0 < total <= wall / 1e9, f"{total} s within {wall / 1e9} s")
 
 
-def test(bed):
+def check_groups(bed):
     bed.guest(PREPARE)
     with bed.check("memory", "direct reclaim for a limit: number and time, as traced"):
         check_reclaim(bed)
@@ -138,8 +148,13 @@ def test(bed):
         check_high(bed)
     with bed.check("memory", "major faults: number, as in memory.stat"):
         check_faults(bed)
+
+
+def test(bed):
+    check_groups(bed)
     with bed.check("memory", "direct reclaim for the host"):
         check_host(bed)
 
 
-beds.main(test)
+if __name__ == "__main__":
+    beds.main(test, beds.only("memory_stalls"))

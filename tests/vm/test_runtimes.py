@@ -44,8 +44,6 @@ EXPECTED = [
 ]
 NETWORK = {"container_network_receive_bytes_total": 0, "container_network_receive_packets_total": 1,
            "container_network_transmit_bytes_total": 8, "container_network_transmit_packets_total": 9}
-# Probes that a kernel refuses, which they say with the reason: 5.10 has no storage of tasks for programs.
-CANNOT = {"5.10": ("memory_stalls", "syscalls", "lifetime")}
 
 
 def read_value(files, cgroup, file, key):
@@ -97,7 +95,7 @@ def check_scrape(bed, samples):
     """Nothing failed on the way."""
     with bed.check("the exporter", "no errors"):
         down = [s.labels["source"] for s in samples["tallyman_source_up"] if float(s.value) == 0]
-        expected = CANNOT.get(beds.KERNEL, ())
+        expected = beds.CANNOT.get(beds.KERNEL, ())
         support.equal([name for name in down if name not in expected], [], "sources that are down")
         wrong = [f"{name} {s.labels} {s.value}" for name in
                  ("tallyman_source_errors_total", "tallyman_metadata_errors_total", "tallyman_walk_errors_total")
@@ -117,6 +115,19 @@ def check_identity(bed, samples, places, runtimes=tuple(RUNTIMES)):
             if "pod" in runtime.labels:
                 wanted["name"] = labels["container_id"]
             support.equal({key: labels[key] for key in wanted}, wanted)
+
+
+def check_digests(bed, samples, places):
+    """The digest of the image, as the runtime's own tool has it."""
+    for runtime in RUNTIMES:
+        if runtime.runtime != "podman":
+            continue
+        with bed.check(runtime.title, "image digest"):
+            podman = "as_dock podman" if runtime.title == "podman, rootless" else "podman"
+            said = bed.guest(f"echo \"@@$({podman} image inspect -f '{{{{.Digest}}}}' {runtime.labels['image']})\"")
+            digest = re.search("^@@(sha256:.*)$", said, re.MULTILINE)[1]
+            found = series_of(samples, "container_image_info", places[runtime.title].id)
+            support.equal([s.labels["digest"] for s in found], [digest])
 
 
 def check_limits(bed, samples, places, runtimes=tuple(RUNTIMES)):
@@ -426,6 +437,7 @@ def test(bed):
     samples = bed.metrics()
     places = bed.locate()
     check_identity(bed, samples, places)
+    check_digests(bed, samples, places)
     check_limits(bed, samples, places)
     find_sandboxes(bed)
     namespaces = find_namespaces(bed)

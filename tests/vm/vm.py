@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Virtual machines with real kernels, full cgroup v2 and every container runtime (QEMU, TCG).
 
-usage: vm.py prepare KERNEL              makes image and kernels, starts all runtimes once, saves that state
+usage: vm.py prepare KERNEL...           makes image and kernels, starts all runtimes once, saves that state
        vm.py run KERNEL COMMAND...       runs a shell command in a machine restored from that state, with the
                                          freshly built tree in /tallyman; its exit code is ours, and what it
                                          puts into /results comes back to build/vm/results/KERNEL
@@ -74,12 +74,15 @@ class Machine:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                         stderr=open(self.folder / "qemu.log", "wb"))
 
+    def console(self):
+        """What the guest's kernel has said last."""
+        text = (self.folder / "console.log").read_text(errors="replace")
+        return f"its console ends with:\n{text[-3000:]}"
+
     def check(self):
         if self.process.poll() is not None:
             log = (self.folder / "qemu.log").read_text(errors="replace")
-            console = (self.folder / "console.log").read_text(errors="replace")
-            raise VmError(f"QEMU ended with {self.process.returncode}: {log[-2000:]}; the console ends with:\n"
-                          f"{console[-3000:]}")
+            raise VmError(f"QEMU ended with {self.process.returncode}: {log[-2000:]}; {self.console()}")
 
     def connect(self, deadline):
         """A connection on which the agent has said that it is there."""
@@ -99,8 +102,7 @@ class Machine:
                     return connection
                 connection.close()
             time.sleep(0.1)
-        console = (self.folder / "console.log").read_text(errors="replace")
-        raise VmError(f"the guest does not answer; its console ends with:\n{console[-3000:]}")
+        raise VmError(f"the guest does not answer; {self.console()}")
 
     def execute(self, script, timeout=120, echo=None):
         """Runs a bash script (bytes or text) in the guest: (exit code, output as bytes)."""
@@ -120,10 +122,10 @@ class Machine:
                     connection.settimeout(max(0.1, deadline - time.monotonic()))
             except TimeoutError:
                 raise VmError(f"no end within {timeout} s; output so far:\n"
-                              f"{bytes(output[-3000:]).decode(errors='replace')}") from None
+                              f"{bytes(output[-3000:]).decode(errors='replace')}\n{self.console()}") from None
         body, mark, code = bytes(output).rpartition(END)
         if not mark:
-            raise VmError("the connection to the guest broke")
+            raise VmError(f"the connection to the guest broke; {self.console()}")
         return int(code), body
 
     def succeed(self, script, timeout=120):
@@ -309,7 +311,8 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if action == "prepare":
-            prepare(kernel)
+            for name in [kernel, *rest]:
+                prepare(name)
             return 0
         if action == "run":
             with restored(kernel) as machine:

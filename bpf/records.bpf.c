@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The numbers of every cgroup, in one pass, as records in an array that the collector has mapped. Runs only
+ * when the collector reads the iterator; nothing is attached to an event.
+ */
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/kernel.h"
+#include "bpf/stalls.h"
+#include "bpf/wire_records.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Set before it is loaded, from the kernel's type information. */
+const volatile __u32 visible_flag = 8; /* CSS_VISIBLE: its files are there */
+const volatile __u32 frozen_bit = 3;   /* CGRP_FROZEN */
+const volatile bool events_known;      /* memcg_memory_event is numbered as record_event */
+const volatile __u32 n_states;	       /* of memory.stat; 0: not known */
+const volatile __u32 n_counts;
+
+/* Of the pass at hand: set before it. */
+bool io_known; /* io.stat has nothing that is not in records */
+__u32 n_records;
+__u32 n_lost; /* found no room */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* set before it is loaded */
+	__type(key, __u32);
+	__type(value, struct wire_record);
+} records SEC(".maps");
+
+static __always_inline bool has_processes(struct cgroup *cgroup)
+{
+	if (bpf_core_field_exists(cgroup->nr_populated_csets))
+		return cgroup->nr_populated_csets;
+	return bpf_core_field_exists(cgroup->self.nr_populated_csets) &&
+	       cgroup->self.nr_populated_csets;
+}
+
+static __always_inline void fill_group(struct wire_record *record, struct cgroup *cgroup)
+{
+	record->populated = has_processes(cgroup) || cgroup->nr_populated_domain_children ||
+			    cgroup->nr_populated_threaded_children;
+	record->frozen = cgroup->flags >> frozen_bit & 1;
+	record->descendants = cgroup->nr_descendants;
+	record->dying_descendants = cgroup->nr_dying_descendants;
+	record->filled |= RECORD_GROUP;
+}
+
+static __always_inline void fill_time(struct wire_record *record, struct cgroup *cgroup)
+{
+	record->told_user_ns = cgroup->prev_cputime.utime;
+	record->told_system_ns = cgroup->prev_cputime.stime;
+	record->runtime_ns = cgroup->bstat.cputime.sum_exec_runtime;
+	record->user_ns = cgroup->bstat.cputime.utime;
+	record->system_ns = cgroup->bstat.cputime.stime;
+	record->filled |= RECORD_TIME;
+	if (bpf_core_field_exists(cgroup->bstat.ntime)) {
+		record->nice_ns = cgroup->bstat.ntime;
+		record->filled |= RECORD_NICE;
+	}
+	if (bpf_core_field_exists(cgroup->bstat.forceidle_sum)) {
+		record->force_idle_ns = cgroup->bstat.forceidle_sum;
+		record->filled |= RECORD_FORCE_IDLE;
+	}
+}
+
+/* A controller's state, when its files are in the cgroup. */
+static __always_inline void *visible(struct cgroup *cgroup, __u64 number)
+{
+	struct cgroup_subsys_state *state =
+		*(struct cgroup_subsys_state **)((void *)cgroup->subsys + number * sizeof(state));
+
+	return state && state->flags & visible_flag ? state : 0;
+}
+
+#define state_of(cgroup, controller)                                                               \
+	(bpf_core_enum_value_exists(enum cgroup_subsys_id, controller)                             \
+		 ? visible(cgroup, bpf_core_enum_value(enum cgroup_subsys_id, controller))         \
+		 : 0)
+
+static __always_inline void fill_cpu(struct wire_record *record, struct task_group *group)
+{
+	if (!group || !bpf_core_field_exists(group->cfs_bandwidth.nr_throttled))
+		return;
+	record->periods = BPF_CORE_READ(group, cfs_bandwidth.nr_periods);
+	record->throttled_periods = BPF_CORE_READ(group, cfs_bandwidth.nr_throttled);
+	record->throttled_ns = BPF_CORE_READ(group, cfs_bandwidth.throttled_time);
+	record->quota_ns = BPF_CORE_READ(group, cfs_bandwidth.quota);
+	record->period_ns = BPF_CORE_READ(group, cfs_bandwidth.period);
+	record->filled |= RECORD_CPU;
+	if (bpf_core_field_exists(group->cfs_bandwidth.nr_burst)) {
+		record->burst_periods = BPF_CORE_READ(group, cfs_bandwidth.nr_burst);
+		record->burst_ns = BPF_CORE_READ(group, cfs_bandwidth.burst_time);
+		record->max_burst_ns = BPF_CORE_READ(group, cfs_bandwidth.burst);
+		record->filled |= RECORD_BURST;
+	}
+	if (bpf_core_field_exists(group->idle)) {
+		record->idle = (__u32)BPF_CORE_READ(group, idle);
+		record->filled |= RECORD_IDLE;
+	}
+	if (bpf_core_field_exists(group->shares) && bpf_core_field_exists(group->idle) &&
+	    !record->idle) {
+		record->shares = BPF_CORE_READ(group, shares);
+		record->filled |= RECORD_SHARES;
+	}
+}
+
+static __always_inline void fill_pages(struct wire_pages *pages, struct page_counter *counter)
+{
+	pages->usage = BPF_CORE_READ(counter, usage.counter);
+	pages->watermark = BPF_CORE_READ(counter, watermark);
+	pages->high = BPF_CORE_READ(counter, high);
+	pages->max = BPF_CORE_READ(counter, max);
+}
+
+static __always_inline void fill_memory_stat(struct wire_record *record, struct mem_cgroup *memory)
+{
+	struct memcg_vmstats *stats;
+	__u32 states = n_states, counts = n_counts;
+
+	if (!states || states > RECORD_STATES_MAX || counts > RECORD_COUNTS_MAX ||
+	    !bpf_core_field_exists(memory->vmstats))
+		return;
+	stats = BPF_CORE_READ(memory, vmstats);
+	if (bpf_probe_read_kernel(record->memory_stat, states * sizeof(__u64), &stats->state) < 0 ||
+	    bpf_probe_read_kernel(record->memory_stat + RECORD_STATES_MAX, counts * sizeof(__u64),
+				  &stats->events) < 0)
+		return;
+	record->filled |= RECORD_MEMORY_STAT;
+}
+
+static __always_inline void fill_memory(struct wire_record *record, struct mem_cgroup *memory)
+{
+	if (!memory || !events_known)
+		return;
+	fill_pages(&record->memory, &memory->memory);
+	record->memory_min = BPF_CORE_READ(memory, memory.min);
+	record->memory_low = BPF_CORE_READ(memory, memory.low);
+	record->oom_group = BPF_CORE_READ(memory, oom_group);
+	bpf_probe_read_kernel(record->events, sizeof(record->events), &memory->memory_events);
+	bpf_probe_read_kernel(record->local_events, sizeof(record->local_events),
+			      &memory->memory_events_local);
+	record->filled |= RECORD_MEMORY;
+	fill_memory_stat(record, memory);
+	if (bpf_core_field_exists(memory->swap)) {
+		fill_pages(&record->swap, &memory->swap);
+		record->filled |= RECORD_SWAP;
+	}
+	if (bpf_core_field_exists(memory->zswap_max)) {
+		record->zswap_max = BPF_CORE_READ(memory, zswap_max);
+		record->filled |= RECORD_ZSWAP;
+	}
+}
+
+static __always_inline void fill_pids(struct wire_record *record, struct pids_cgroup *pids)
+{
+	if (!pids)
+		return;
+	record->pids = BPF_CORE_READ(pids, counter.counter);
+	record->pids_max = BPF_CORE_READ(pids, limit.counter);
+	record->filled |= RECORD_PIDS;
+	if (bpf_core_field_exists(pids->watermark)) {
+		record->pids_peak = BPF_CORE_READ(pids, watermark);
+		record->filled |= RECORD_PIDS_PEAK;
+	}
+}
+
+enum { DEVICES_SEEN = 8 }; /* those that are gone, too */
+
+/* As blkcg_print_stat(), block/blk-cgroup.c. */
+static __always_inline void fill_devices(struct wire_record *record, struct blkcg *blkcg)
+{
+	struct hlist_node *node;
+	__u64 n = 0;
+
+	if (!blkcg || !io_known || !bpf_core_field_exists(((struct blkcg_gq *)0)->iostat))
+		return;
+	node = BPF_CORE_READ(blkcg, blkg_list.first);
+	for (int i = 0; i < DEVICES_SEEN && node; i++) {
+		struct blkcg_gq *one =
+			(void *)node - bpf_core_field_offset(((struct blkcg_gq *)0)->blkcg_node);
+		struct gendisk *disk = BPF_CORE_READ(one, q, disk);
+
+		node = BPF_CORE_READ(one, blkcg_node.next);
+		if (!disk || !BPF_CORE_READ(one, online))
+			continue;
+		if (n >= RECORD_DEVICES_MAX)
+			return;
+		struct wire_device *device = &record->devices[n];
+		device->major = (__u32)BPF_CORE_READ(disk, major);
+		device->minor = (__u32)BPF_CORE_READ(disk, first_minor);
+		if (bpf_probe_read_kernel(device->bytes, sizeof(struct blkg_iostat),
+					  &one->iostat.cur) < 0)
+			return;
+		n++;
+	}
+	if (node)
+		return;
+	record->n_devices = n;
+	record->filled |= RECORD_IO;
+}
+
+/* The root's files are put together otherwise. */
+SEC("iter/cgroup")
+int read_cgroups(struct bpf_iter__cgroup *ctx)
+{
+	struct cgroup *cgroup = ctx->cgroup;
+	struct wire_record *record;
+	__u32 number = n_records;
+
+	if (!cgroup)
+		return 0;
+	if (!cpus_found)
+		find_cpus();
+	if (cgroup->level == 0)
+		return 0;
+	record = bpf_map_lookup_elem(&records, &number);
+	if (!record) {
+		n_lost++;
+		return 0;
+	}
+	n_records = number + 1;
+	record->id = cgroup->kn->id;
+	record->filled = 0;
+	fill_group(record, cgroup);
+	fill_time(record, cgroup);
+	fill_cpu(record, state_of(cgroup, cpu_cgrp_id));
+	fill_memory(record, state_of(cgroup, memory_cgrp_id));
+	fill_devices(record, state_of(cgroup, io_cgrp_id));
+	fill_pids(record, state_of(cgroup, pids_cgrp_id));
+	fill_stalls(record, cgroup->psi);
+	return 0;
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests and their answers, from bpf/requests.bpf.c. */
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "bpf/wire_requests.h"
+#include "collector/cleanup.h"
+#include "collector/options/options.h"
+#include "collector/probes/attachment.h"
+#include "collector/probes/histograms.h"
+#include "collector/probes/probes.h"
+#include "collector/probes/slots.h"
+#include "collector/probes/tallies.h"
+#include "collector/source.h"
+#include "collector/sources/requests_in_flight.h"
+#include "collector/sources/requests_names.h"
+#include "collector/sources/requests_samples.h"
+
+/* The generated skeleton is no code of ours: its style is not to be checked. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#include "bpf/requests.skel.h"
+#pragma GCC diagnostic pop
+
+enum {
+	HTTP_SERVER,
+	HTTP_CLIENT,
+	DB_CLIENT,
+	DB_SERVER,
+	DNS_CLIENT,
+	IN_FLIGHT,
+	BYTES,
+	UNPARSED,
+	SEEN,
+	PARSED,
+	FAULTS,
+	DROPPED,
+};
+
+static const struct metric metrics[] = {
+	[HTTP_SERVER] = {
+		.name = "http_server_request_duration_seconds",
+		.help = "Duration of HTTP/1 requests that the workload answered, from the read that "
+			"brought the first byte of the request to the write with the last byte of the "
+			"answer. Methods and statuses beyond 32 pairs are _OTHER with the class of the "
+			"status. High values: the service is slow, or what it calls.",
+		.unit = "seconds",
+		.labels = { "http_request_method", "http_response_status_code" },
+		.type = METRIC_HISTOGRAM,
+		.value = VALUE_HISTOGRAM,
+	},
+	[HTTP_CLIENT] = {
+		.name = "http_client_request_duration_seconds",
+		.help = "Duration of HTTP/1 requests that the workload sent, from the write with the "
+			"first byte of the request to the read that brought the last byte of the "
+			"answer. High values: what it calls is slow, or the way there.",
+		.unit = "seconds",
+		.labels = { "http_request_method", "http_response_status_code" },
+		.type = METRIC_HISTOGRAM,
+		.value = VALUE_HISTOGRAM,
+	},
+	[DB_CLIENT] = {
+		.name = "db_client_operation_duration_seconds",
+		.help = "Duration of operations that the workload asked a database for, from the write "
+			"with the first byte of the request to the read that brought the last byte of "
+			"the answer; error_type is empty where it succeeded. High values: the database "
+			"is slow, or the way there.",
+		.unit = "seconds",
+		.labels = { "db_system_name", "db_operation_name", "error_type" },
+		.type = METRIC_HISTOGRAM,
+		.value = VALUE_HISTOGRAM,
+	},
+	[DB_SERVER] = {
+		.name = "db_server_operation_duration_seconds",
+		.help = "Duration of operations that the workload, a database, was asked for, from the "
+			"read that brought the first byte of the request to the write with the last "
+			"byte of the answer. High values: large data, locks, or slow disks.",
+		.unit = "seconds",
+		.labels = { "db_system_name", "db_operation_name", "error_type" },
+		.type = METRIC_HISTOGRAM,
+		.value = VALUE_HISTOGRAM,
+	},
+	[DNS_CLIENT] = {
+		.name = "dns_lookup_duration_seconds",
+		.help = "Duration of questions that the workload asked a name server, over UDP or TCP, "
+			"by the type of record, from the call that sent it to the call that brought "
+			"the answer; asked again over UDP with the same number it is still one. "
+			"error_type is empty where it succeeded. High values: the name server is "
+			"slow, or packets are lost.",
+		.unit = "seconds",
+		.labels = { "dns_question_type", "error_type" },
+		.type = METRIC_HISTOGRAM,
+		.value = VALUE_HISTOGRAM,
+	},
+	[IN_FLIGHT] = {
+		.name = "container_requests_in_flight",
+		.help = "Requests without an answer yet, by side (client: the workload waits; server: "
+			"others wait for it) and by how long ago they began: age is the upper bound in "
+			"seconds, above the one before it. High values of +Inf: requests hang.",
+		.labels = { "protocol", "side", "age" },
+		.type = METRIC_GAUGE,
+	},
+	[BYTES] = {
+		.name = "container_request_bytes_total",
+		.help = "Bytes of connections whose protocol is understood, and of lookups over "
+			"UDP: of requests or of responses (message), heads and bodies. High "
+			"rates: large bodies.",
+		.unit = "bytes",
+		.labels = { "protocol", "side", "message" },
+		.type = METRIC_COUNTER,
+	},
+	[UNPARSED] = {
+		.name = "container_unparsed_bytes_total",
+		.help = "Bytes of TCP connections in which no requests were counted, by why: unknown "
+			"(a protocol that no parser knows), tls, http2, upgrade (became another "
+			"protocol), broken (not what the protocol allows), truncated (could not be "
+			"looked at), older (connections from before the exporter), contended (several "
+			"tasks at one socket), unseen (went by read, write and their like), budget (while "
+			"the probe did less). High values "
+			"beside container_request_bytes_total: the requests counted are not all.",
+		.unit = "bytes",
+		.labels = { "reason" },
+		.type = METRIC_COUNTER,
+	},
+	[SEEN] = {
+		.name = "container_request_seen_bytes_total",
+		.help = "Bytes of TCP connections and of lookups over UDP, understood or not: sums of "
+			"container_request_bytes_total and container_unparsed_bytes_total.",
+		.unit = "bytes",
+		.type = METRIC_COUNTER,
+	},
+	[PARSED] = {
+		.name = "container_request_parsed_bytes_total",
+		.help = "Those of container_request_seen_bytes_total that were understood. A low share "
+			"of them: the requests that are counted are not all.",
+		.unit = "bytes",
+		.type = METRIC_COUNTER,
+	},
+	[FAULTS] = {
+		.name = "container_request_faults_total",
+		.help = "Requests and answers that are in no histogram: unanswered (the connection was "
+			"closed before the end of the answer; over UDP when their place was "
+			"wanted), unmatched (an answer that nobody asked "
+			"for), overflow (answered, but too many were under way on the connection to "
+			"time it). High values of unanswered: clients give up, or servers break off.",
+		.labels = { "protocol", "reason" },
+		.type = METRIC_COUNTER,
+	},
+	[DROPPED] = {
+		.name = "tallyman_request_samples_dropped_total",
+		.help = "Requests that were slow or failed and are not told one by one, by why: limit "
+			"(their cgroup had its share), full (nobody fetched those before), replaced "
+			"(newer ones took their place), gone (their cgroup was removed too soon). All "
+			"are counted in the histograms.",
+		.labels = { "reason" },
+		.type = METRIC_COUNTER,
+		.scope = SCOPE_HOST,
+	},
+};
+
+static const char *const sides[WIRE_SIDES] = {
+	[WIRE_SIDE_CLIENT] = "client",
+	[WIRE_SIDE_SERVER] = "server",
+};
+
+static const char *const unparsed[WIRE_UNPARSED] = {
+	[WIRE_UNPARSED_UNKNOWN] = "unknown", [WIRE_UNPARSED_TLS] = "tls",
+	[WIRE_UNPARSED_HTTP2] = "http2",     [WIRE_UNPARSED_UPGRADE] = "upgrade",
+	[WIRE_UNPARSED_BROKEN] = "broken",   [WIRE_UNPARSED_TRUNCATED] = "truncated",
+	[WIRE_UNPARSED_OLDER] = "older",     [WIRE_UNPARSED_CONTENDED] = "contended",
+	[WIRE_UNPARSED_UNSEEN] = "unseen",   [WIRE_UNPARSED_BUDGET] = "budget",
+};
+
+static const char *const faults[WIRE_FAULTS] = {
+	[WIRE_FAULT_UNANSWERED] = "unanswered",
+	[WIRE_FAULT_UNMATCHED] = "unmatched",
+	[WIRE_FAULT_OVERFLOW] = "overflow",
+};
+
+/* From 122 us to 16 s in text, with 0.5 and 2 s among them: the bounds of an Apdex of T = 0.5 s. */
+enum { TEXT_LOWEST = -13, TEXT_HIGHEST = 4, TEXT_FINENESS = 4 };
+
+/* What the kernel adds to an entry of a hash: its own head and the place in a bucket. */
+enum { ENTRY_OVERHEAD = 96 };
+
+/* The ring of samples, and what says which requests go there. */
+enum { SAMPLES_MEMORY = 384 * 1024 };
+
+struct state {
+	struct probe_parts parts;
+	struct requests *skeleton;
+	struct slots *slots;
+	struct request_samples *samples;
+	enum probe_mode mode;
+	struct requests__bss *shared; /* mapped; the programs write it */
+	size_t shared_size;
+};
+
+static void requests_close(void *opened)
+{
+	struct state *state = opened;
+
+	samples_free(state->samples);
+	if (state->shared)
+		munmap(state->shared, state->shared_size);
+	requests__destroy(state->skeleton);
+}
+
+static int set_entries(struct bpf_map *map, uint64_t memory)
+{
+	return bpf_map__set_max_entries(
+		map, (uint32_t)(memory / (bpf_map__value_size(map) + ENTRY_OVERHEAD)));
+}
+
+/*
+ * Three sixteenths of all memory: half for connections, and what the counters leave for histograms. An eighth
+ * of the connections' half is for sockets of UDP.
+ */
+static int requests_prepare(const struct probe_setup *setup, void *preparing,
+			    struct bpf_object **ret_object)
+{
+	const uint64_t memory = setup->options->probe_max_memory_mib * 1024 * 1024 * 3 / 16;
+	const uint64_t counters = (uint64_t)slots_number(setup->slots) * 8 *
+					  (WIRE_REQUEST_TALLIES + WIRE_PROTOCOLS_MAX) +
+				  SAMPLES_MEMORY;
+	const uint64_t rest = memory / 2 > counters ? memory / 2 - counters : 0;
+	const struct histograms_size histograms = {
+		.key_groups = WIRE_PROTOCOLS_MAX,
+		.wanted = slots_number(setup->slots) * WIRE_REQUEST_PAIRS,
+		.memory = rest * 7 / 8, /* the rest is for the hash of their numbers */
+		.interrupts = true,
+		.text_lowest = TEXT_LOWEST,
+		.text_highest = TEXT_HIGHEST,
+		.text_fineness = TEXT_FINENESS,
+	};
+	const struct tallies_size tallies = {
+		.keys = WIRE_REQUEST_TALLIES,
+		.memory = 0, /* one shard */
+		.interrupts = true,
+	};
+	struct state *state = preparing;
+
+	state->skeleton = requests__open();
+	if (!state->skeleton)
+		return -errno;
+	*ret_object = state->skeleton->obj;
+	state->slots = setup->slots;
+	state->skeleton->rodata->slow_ns = setup->options->requests_slow_ms * 1000 * 1000;
+	state->skeleton->rodata->traces_wanted = setup->options->requests_traceparent;
+	int err = set_entries(state->skeleton->maps.exchanges, memory / 16 * 7);
+	err = err ? err : set_entries(state->skeleton->maps.resolvers, memory / 16);
+	err = err ? err
+		  : histograms_prepare(setup, *ret_object, &histograms, &state->parts.histograms);
+	return err ? err : tallies_prepare(setup, *ret_object, &tallies, &state->parts.tallies);
+}
+
+/* The skeleton's own pointer leads to what the variables were before they were loaded. */
+static int requests_start(void *opened)
+{
+	struct state *state = opened;
+
+	state->shared = map_memory(state->skeleton->maps.bss, &state->shared_size);
+	if (!state->shared)
+		return -errno;
+	return samples_new(bpf_map__fd(state->skeleton->maps.samples), &state->samples);
+}
+
+static void requests_fetch(void *opened)
+{
+	const struct state *state = opened;
+
+	samples_fetch(state->samples);
+}
+
+/*
+ * Each mode is an epoch of its own (bpf/epochs.h). There is none between all and nothing: a part of the calls
+ * would pair answers wrongly, a part of the connections would count fewer requests than there are.
+ */
+static int requests_set_mode(void *opened, enum probe_mode mode)
+{
+	struct state *state = opened;
+
+	if (mode != PROBE_FULL && mode != PROBE_COUNT)
+		return -EOPNOTSUPP;
+	if (mode != state->mode)
+		__atomic_add_fetch(&state->shared->epoch, 1, __ATOMIC_RELAXED);
+	state->mode = mode;
+	return 0;
+}
+
+static enum probe_mode requests_wanted(const struct options *options)
+{
+	return options->probe_requests ? PROBE_COUNT : PROBE_FULL;
+}
+
+static unsigned requests_losses(const void *opened, struct probe_loss losses[PROBE_LOSSES_MAX])
+{
+	const struct state *state = opened;
+
+	losses[0] = (struct probe_loss){
+		.reason = "connections",
+		.n = __atomic_load_n(&state->shared->exchanges_full, __ATOMIC_RELAXED),
+	};
+	return 1;
+}
+
+static const struct probe probe = {
+	.state_size = sizeof(struct state),
+	.prepare = requests_prepare,
+	.start = requests_start,
+	.close = requests_close,
+	.fetch = requests_fetch,
+	.set_mode = requests_set_mode,
+	.wanted = requests_wanted,
+	.losses = requests_losses,
+	.usual_run_ns = 80,
+};
+
+struct adding {
+	const struct state *state;
+	struct charging charging;
+	struct snapshot *snapshot;
+	struct family *families;
+};
+
+static void add(struct adding *adding, unsigned metric, const struct workload *workload,
+		size_t n_labels, const char *const labels[], uint64_t value)
+{
+	family_add_integer(adding->snapshot, &adding->families[metric], workload,
+			   snapshot_labels(adding->snapshot, n_labels, labels), value);
+}
+
+static void add_duration(void *context, const struct histogram_reading *reading)
+{
+	struct adding *adding = context;
+	const struct request_key key = request_key(reading->key);
+	const unsigned status = key.status, operation = key.operation, protocol = key.protocol;
+	const bool client = key.side == WIRE_SIDE_CLIENT;
+	const bool http = protocol == WIRE_PROTOCOL_http1, dns = protocol == WIRE_PROTOCOL_dns;
+	const char *const labels[] = {
+		protocol_name(protocol),
+		operation_name(protocol, operation),
+		http ? http_status_name(&adding->snapshot->arena, status)
+		     : error_name(&adding->snapshot->arena, protocol, status),
+	};
+	const size_t skip = http || dns; /* these families are of one protocol each */
+	const unsigned metric = http  ? (client ? HTTP_CLIENT : HTTP_SERVER)
+				: dns ? DNS_CLIENT
+				      : (client ? DB_CLIENT : DB_SERVER);
+
+	if (dns && !client) /* the conventions have no name for it */
+		return;
+	charging_add(&adding->charging, reading->workload, reading->count);
+	struct histogram *histogram =
+		histograms_make(adding->state->parts.histograms, adding->snapshot, reading);
+	histogram->exemplars =
+		samples_exemplars(adding->state->samples, reading->workload, reading->key,
+				  adding->snapshot, &histogram->n_exemplars);
+	family_add_histogram(
+		adding->snapshot, &adding->families[metric], reading->workload,
+		snapshot_labels(adding->snapshot, ARRAY_SIZE(labels) - skip, labels + skip),
+		histogram);
+}
+
+/* Also 0, beside the other: so that their ratio is there. */
+static void add_coverage(struct adding *adding, const struct workload *workload,
+			 const uint64_t values[])
+{
+	uint64_t parsed = 0, seen = 0;
+
+	for (unsigned i = WIRE_REQUEST_BYTES; i < WIRE_REQUEST_UNPARSED; i++)
+		parsed += values[i];
+	for (unsigned i = 0; i < WIRE_UNPARSED; i++)
+		seen += values[WIRE_REQUEST_UNPARSED + i];
+	seen += parsed;
+	if (!seen)
+		return;
+	family_add_integer(adding->snapshot, &adding->families[SEEN], workload, NULL, seen);
+	family_add_integer(adding->snapshot, &adding->families[PARSED], workload, NULL, parsed);
+}
+
+static void add_protocol(struct adding *adding, const struct workload *workload, unsigned protocol,
+			 const uint64_t values[])
+{
+	static const char *const messages[] = { "request", "response" };
+
+	for (unsigned i = 0; i < 4; i++) {
+		const char *const labels[] = { protocol_name(protocol),
+					       sides[WIRE_SIDE_CLIENT + i / 2], messages[i % 2] };
+		uint64_t bytes = values[WIRE_REQUEST_BYTES + protocol * 4 + i];
+
+		if (bytes)
+			add(adding, BYTES, workload, ARRAY_SIZE(labels), labels, bytes);
+	}
+	for (unsigned i = 0; i < WIRE_FAULTS; i++) {
+		const char *const labels[] = { protocol_name(protocol), faults[i] };
+		uint64_t n = values[WIRE_REQUEST_FAULT + protocol * WIRE_FAULTS + i];
+
+		if (n)
+			add(adding, FAULTS, workload, ARRAY_SIZE(labels), labels, n);
+	}
+}
+
+/* All of it when it first occurs. */
+static void add_tallies(void *context, const struct workload *workload, const uint64_t values[])
+{
+	struct adding *adding = context;
+
+	add_coverage(adding, workload, values);
+	for (unsigned protocol = 1; protocol < WIRE_PROTOCOLS_END; protocol++)
+		add_protocol(adding, workload, protocol, values);
+	for (unsigned i = 0; i < WIRE_UNPARSED; i++) {
+		uint64_t bytes = values[WIRE_REQUEST_UNPARSED + i];
+
+		if (bytes)
+			add(adding, UNPARSED, workload, 1, &unparsed[i], bytes);
+	}
+}
+
+static int add_in_flight(struct adding *adding)
+{
+	cleanup_free struct in_flight *rows = NULL;
+	size_t n = 0;
+	int err = in_flight_read(adding->state->skeleton->maps.exchanges, adding->state->slots,
+				 adding->state->shared->epoch, &rows, &n);
+
+	for (size_t i = 0; i < n; i++)
+		for (unsigned age = 0; age < REQUEST_AGES; age++) {
+			const char *const labels[] = { protocol_name(rows[i].protocol),
+						       sides[rows[i].side], request_ages[age] };
+
+			add(adding, IN_FLIGHT, rows[i].workload, ARRAY_SIZE(labels), labels,
+			    rows[i].n[age]);
+		}
+	return err;
+}
+
+static void add_dropped(struct adding *adding)
+{
+	const struct state *state = adding->state;
+
+	for (unsigned i = 0; i < SAMPLE_DROPS; i++) {
+		uint64_t n = samples_dropped(state->samples, i);
+
+		if (i < WIRE_DROPS)
+			n = __atomic_load_n(&state->shared->samples_dropped[i], __ATOMIC_RELAXED);
+		add(adding, DROPPED, NULL, 1, &sample_drops[i], n);
+	}
+}
+
+static int requests_collect(void *opened, struct collection *collection, struct family families[])
+{
+	struct state *state = opened;
+	struct adding adding = {
+		.state = state,
+		.charging = { .probes = collection->probes, .probe = &probe },
+		.snapshot = collection->snapshot,
+		.families = families,
+	};
+
+	samples_show(state->samples, state->slots, collection->snapshot);
+	/* Counters that stand still would say that there are no requests. */
+	if (state->mode != PROBE_COUNT)
+		histograms_read(state->parts.histograms, add_duration, &adding);
+	charging_end(&adding.charging);
+	tallies_read(state->parts.tallies, add_tallies, &adding);
+	add_dropped(&adding);
+	return state->mode == PROBE_COUNT ? 0 : add_in_flight(&adding);
+}
+
+const struct source source_requests = {
+	.name = "requests",
+	.help = "HTTP and database requests, their durations and errors, by programs in the kernel",
+	.optional = true, /* until what it adds to a request is within 5 %: docs/benchmarks.md */
+	.metrics = metrics,
+	.n_metrics = ARRAY_SIZE(metrics),
+	.collect = requests_collect,
+	.probe = &probe,
+};

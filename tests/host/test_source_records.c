@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records of cgroups against the files of real ones on this kernel: counters lie between two readings of the
+ * file, what stands still is the same, nothing falls however often the reader changes, and a file that says
+ * something else ends it.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "collector/cgroups.h"
+#include "collector/log.h"
+#include "tests/rows_support.h"
+
+enum {
+	TEXT_MAX = 4096,
+	ROUNDS = 100,
+	FLIPS = 1000,
+	RELOAD_EVERY = 51,
+	LEVELS = 3,
+	BURNERS = 2,
+	WORK_US = 200000
+};
+
+static const char usage[] = "container_cpu_usage_seconds_total";
+
+/* Groups within each other; in the last one processes that compute and make system calls. */
+struct nest {
+	struct scene scene;
+	char *directories[LEVELS], *paths[LEVELS];
+	char *include[1];
+	pid_t pids[BURNERS];
+};
+
+/* Those that read files of groups, and what tells of the reader. */
+static uint64_t sources_of_files(void)
+{
+	static const char *const names[] = { "cpu", "pressure", "cgroup", "memory", "self" };
+	uint64_t mask = 0;
+
+	for (size_t i = 0; i < n_sources; i++)
+		for (size_t n = 0; n < ARRAY_SIZE(names); n++)
+			if (streq(sources[i]->name, names[n]))
+				mask |= UINT64_C(1) << i;
+	return mask;
+}
+
+static void set_options(struct nest *nest)
+{
+	nest->scene.options = options_for_tree("");
+	free(nest->scene.options.path_cgroupfs);
+	nest->scene.options.path_cgroupfs = xstrdup(own_groups_root());
+	nest->scene.options.cgroups_include_id = (struct string_list){ nest->include, 1 };
+	nest->scene.options.sources_enabled = sources_of_files();
+	nest->scene.options.cgroups_inside_containers = true;
+}
+
+static struct nest *nest_new(const char *name)
+{
+	struct nest *nest = xcalloc(1, sizeof(*nest));
+
+	for (int i = 0; i < LEVELS; i++) {
+		nest->directories[i] =
+			i == 0 ? own_group_new(name) : xasprintf("%s/in", nest->directories[i - 1]);
+		if (i > 0)
+			assert_int_equal(mkdir(nest->directories[i], 0755), 0);
+		nest->paths[i] = xstrdup(nest->directories[i] + strlen(own_groups_root()));
+	}
+	nest->include[0] = xasprintf("%s(/.*)?", nest->paths[0]);
+	set_options(nest);
+	return nest;
+}
+
+static void write_to(const char *directory, const char *name, const char *text)
+{
+	cleanup_free char *path = xasprintf("%s/%s", directory, name);
+	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static void burn(struct nest *nest, int from)
+{
+	for (int i = from; i < BURNERS; i++) {
+		nest->pids[i] = fork();
+		assert_true(nest->pids[i] >= 0);
+		if (nest->pids[i] > 0)
+			continue;
+		write_to(nest->directories[LEVELS - 1], "cgroup.procs", "0");
+		for (unsigned n = 0;; n++) {
+			if (n % 1000 == 0)
+				(void)access("/proc/self/stat", R_OK);
+			if (i == 0 && n % 1000 == 0)
+				sched_yield();
+		}
+	}
+}
+
+static void nest_free(struct nest *nest)
+{
+	for (int i = 0; i < BURNERS; i++)
+		if (nest->pids[i] > 0) {
+			kill(nest->pids[i], SIGKILL);
+			waitpid(nest->pids[i], NULL, 0);
+		}
+	scene_end(&nest->scene);
+	for (int i = LEVELS - 1; i >= 0; i--) {
+		for (int n = 0; rmdir(nest->directories[i]) < 0 && n < 1000; n++)
+			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+		free(nest->directories[i]);
+		free(nest->paths[i]);
+	}
+	free(nest->include[0]);
+	free(nest);
+}
+
+static void read_text(const char *directory, const char *name, char text[TEXT_MAX])
+{
+	cleanup_free char *path = xasprintf("%s/%s", directory, name);
+	cleanup_file FILE *file = fopen(path, "re");
+
+	assert_non_null(file);
+	text[fread(text, 1, TEXT_MAX - 1, file)] = '\0';
+}
+
+/* The number behind `key` in the line that begins with `line` ("": any). */
+static uint64_t number_of(const char *directory, const char *name, const char *line,
+			  const char *key)
+{
+	char text[TEXT_MAX];
+	const char *at;
+	uint64_t value = 0;
+
+	read_text(directory, name, text);
+	at = strstr(text, line);
+	at = at ? strstr(at, key) : NULL;
+	if (!at || sscanf(at + strlen(key), "%" SCNu64, &value) != 1)
+		fail_msg("no %s %s in %s: %s", line, key, name, text);
+	return value;
+}
+
+/* What is compared: all of records that this kernel has without controllers. */
+static const struct compared {
+	const char *metric, *labels, *file, *line, *key;
+	bool counter, divided;
+} all_compared[] = {
+	{ usage, "cpu=total", "cpu.stat", "", "usage_usec ", true, false },
+	{ "container_cpu_user_seconds_total", "", "cpu.stat", "", "user_usec ", true, true },
+	{ "container_cpu_system_seconds_total", "", "cpu.stat", "", "system_usec ", true, true },
+	{ "container_pressure_cpu_waiting_seconds_total", "", "cpu.pressure", "some",
+	  "total=", true, false },
+	{ "container_pressure_cpu_stalled_seconds_total", "", "cpu.pressure", "full",
+	  "total=", true, false },
+	{ "container_pressure_memory_waiting_seconds_total", "", "memory.pressure", "some",
+	  "total=", true, false },
+	{ "container_pressure_io_stalled_seconds_total", "", "io.pressure", "full", "total=", true,
+	  false },
+	{ "container_cgroup_populated", "", "cgroup.events", "", "populated ", false, false },
+	{ "container_cgroup_frozen", "", "cgroup.events", "", "frozen ", false, false },
+	{ "container_cgroup_descendants", "", "cgroup.stat", "", "nr_descendants ", false, false },
+};
+
+enum { COMPARED = ARRAY_SIZE(all_compared) };
+
+static void read_files(const struct nest *nest, uint64_t values[LEVELS][COMPARED])
+{
+	for (int level = 0; level < LEVELS; level++)
+		for (size_t i = 0; i < COMPARED; i++)
+			values[level][i] = number_of(nest->directories[level], all_compared[i].file,
+						     all_compared[i].line, all_compared[i].key);
+}
+
+static uint64_t sample_of(const struct nest *nest, int level, size_t i)
+{
+	const struct sample *sample = scene_sample(&nest->scene, all_compared[i].metric,
+						   nest->paths[level], all_compared[i].labels);
+
+	if (!sample)
+		fail_msg("%s of %s is absent", all_compared[i].metric, nest->paths[level]);
+	return sample->integer;
+}
+
+static bool by_records(const struct scene *scene)
+{
+	const struct family *family = snapshot_family(scene->snapshot, "tallyman_cgroup_reader");
+
+	for_each_sample(sample, family)
+		if (streq(sample->labels[0], "records"))
+			return sample->integer;
+	return false;
+}
+
+static uint64_t self(const struct scene *scene, const char *name)
+{
+	return snapshot_family(scene->snapshot, name)->first->samples[0].integer;
+}
+
+/* Opens it, and reads each file once: from then on there are records. */
+static void begin(struct nest *nest)
+{
+	scene_collect(&nest->scene);
+	collector_start_probes(nest->scene.collector);
+	scene_collect(&nest->scene);
+	scene_collect(&nest->scene);
+	if (!by_records(&nest->scene)) {
+		nest_free(nest);
+		printf("SKIP: this kernel has no iterator of cgroups, or we may not use it\n");
+		skip();
+	}
+}
+
+/* How many groups have a record that stands for their CPU time. */
+static unsigned with_records(const struct nest *nest)
+{
+	unsigned n = 0;
+
+	for_each_group(group, collector_hierarchy(nest->scene.collector))
+		n += group->workload && group->record;
+	return n;
+}
+
+static void counters_lie_between(void **state)
+{
+	struct nest *nest = nest_new("records");
+	uint64_t before[LEVELS][COMPARED], after[LEVELS][COMPARED];
+
+	(void)state;
+	burn(nest, 0);
+	begin(nest);
+	for (int round = 0; round < ROUNDS; round++) {
+		read_files(nest, before);
+		scene_collect(&nest->scene);
+		read_files(nest, after);
+		assert_int_equal(with_records(nest), LEVELS);
+		for (int level = 0; level < LEVELS; level++)
+			for (size_t i = 0; i < COMPARED; i++) {
+				uint64_t value = sample_of(nest, level, i);
+
+				if (value < before[level][i] ||
+				    (value > after[level][i] && !all_compared[i].divided))
+					fail_msg("%s of %s is %" PRIu64 ", was %" PRIu64
+						 ", then %" PRIu64,
+						 all_compared[i].metric, nest->paths[level], value,
+						 before[level][i], after[level][i]);
+			}
+	}
+	assert_true(after[0][0] > 0);
+	assert_true(self(&nest->scene, "tallyman_cgroup_records_compared_total") > 0);
+	assert_int_equal(self(&nest->scene, "tallyman_cgroup_records_wrong_total"), 0);
+	nest_free(nest);
+}
+
+static void freeze(const struct nest *nest)
+{
+	write_to(nest->directories[0], "cgroup.freeze", "1");
+	for (int i = 0; i < 1000; i++) {
+		if (number_of(nest->directories[0], "cgroup.events", "", "frozen "))
+			return;
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+	fail_msg("the groups do not freeze");
+}
+
+static void what_stands_still_is_equal(void **state)
+{
+	struct nest *nest = nest_new("records-still");
+	uint64_t before[LEVELS][COMPARED];
+
+	(void)state;
+	burn(nest, 0);
+	while (number_of(nest->directories[0], "cpu.stat", "", "usage_usec ") < WORK_US)
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	freeze(nest);
+	begin(nest);
+	read_files(nest, before);
+	scene_collect(&nest->scene);
+	assert_int_equal(with_records(nest), LEVELS);
+	for (int level = 0; level < LEVELS; level++) {
+		for (size_t i = 0; i < COMPARED; i++)
+			if (sample_of(nest, level, i) != before[level][i])
+				fail_msg("%s of %s is %" PRIu64 ", not %" PRIu64,
+					 all_compared[i].metric, nest->paths[level],
+					 sample_of(nest, level, i), before[level][i]);
+		assert_true(before[level][0] >= WORK_US);
+	}
+	nest_free(nest);
+}
+
+/* What is read meanwhile is read by files, as far as these are open. */
+static void want_of_descriptors_passes(void **state)
+{
+	struct nest *nest = nest_new("records-want");
+	struct rlimit before, none;
+
+	(void)state;
+	begin(nest);
+	assert_int_equal(with_records(nest), LEVELS);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	scene_collect(&nest->scene);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(with_records(nest), 0);
+	assert_string_equal(nest->scene.snapshot->files_reason, strerror(EMFILE));
+	scene_collect(&nest->scene);
+	assert_true(by_records(&nest->scene));
+	assert_null(nest->scene.snapshot->files_reason);
+	assert_int_equal(with_records(nest), LEVELS);
+	nest_free(nest);
+}
+
+struct least {
+	uint64_t values[LEVELS][COMPARED];
+	unsigned by_records, by_files;
+};
+
+static void expect_no_fall(const struct nest *nest, struct least *least)
+{
+	for (int level = 0; level < LEVELS; level++)
+		for (size_t i = 0; i < COMPARED; i++) {
+			uint64_t value = sample_of(nest, level, i);
+
+			if (all_compared[i].counter && value < least->values[level][i])
+				fail_msg("%s of %s fell from %" PRIu64 " to %" PRIu64,
+					 all_compared[i].metric, nest->paths[level],
+					 least->values[level][i], value);
+			least->values[level][i] = value;
+		}
+	least->by_records += by_records(&nest->scene);
+	least->by_files += !by_records(&nest->scene);
+}
+
+/* As a reload does: another collector, which inherits. */
+static void reload(struct nest *nest)
+{
+	struct collector *predecessor = nest->scene.collector;
+
+	snapshot_unref(nest->scene.snapshot);
+	nest->scene.snapshot = NULL;
+	assert_int_equal(
+		collector_new(&nest->scene.options, &nest->scene.counters, &nest->scene.collector),
+		0);
+	collector_inherit(nest->scene.collector, predecessor);
+	collector_free(predecessor);
+}
+
+static void nothing_falls_when_the_reader_changes(void **state)
+{
+	struct nest *nest = nest_new("records-flip");
+	struct least least = { 0 };
+
+	(void)state;
+	burn(nest, 0);
+	begin(nest);
+	for (int flip = 0; flip < FLIPS; flip++) {
+		nest->scene.options.cgroups_fast_path = flip % 2 ? FAST_PATH_AUTO : FAST_PATH_OFF;
+		if (flip % RELOAD_EVERY == 0)
+			reload(nest);
+		collector_start_probes(nest->scene.collector);
+		scene_collect(&nest->scene);
+		expect_no_fall(nest, &least);
+	}
+	assert_int_equal(least.by_records, FLIPS / 2);
+	assert_int_equal(least.by_files, FLIPS / 2);
+	nest_free(nest);
+}
+
+/*
+ * In a mount namespace of our own, where one of the files is another; and with the outermost group as the root
+ * of all, so that the ones within are the only ones of their depth.
+ */
+static void expect_end(const struct nest *nest, const char *path)
+{
+	cleanup_free char *target = xasprintf("%s/cpu.stat", nest->directories[1]);
+	struct scene scene = { .options = nest->scene.options };
+
+	scene.options.path_cgroupfs = nest->directories[0];
+	scene.options.cgroups_include_id = (struct string_list){ 0 };
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount(path, target, NULL, MS_BIND, NULL), 0);
+	scene_collect(&scene);
+	assert_int_equal(self(&scene, "tallyman_cgroup_records_wrong_total"), 0);
+	collector_start_probes(scene.collector);
+	for (int i = 0; i < 3; i++) {
+		scene_collect(&scene);
+		assert_false(by_records(&scene));
+		assert_true(self(&scene, "tallyman_cgroup_records_wrong_total") > 0);
+		expect_sample(&scene, usage, "/in", "cpu=total", 77000000);
+	}
+	collector_start_probes(scene.collector); /* it is for good */
+	scene_collect(&scene);
+	assert_false(by_records(&scene));
+	scene_close(&scene);
+}
+
+static void another_number_ends_it(void **state)
+{
+	struct nest *nest = nest_new("records-wrong");
+	char path[] = "/tmp/tallyman-records-XXXXXX";
+	cleanup_close int fd = mkstemp(path);
+	static const char text[] = "usage_usec 77000000\nuser_usec 70000000\nsystem_usec 7000000\n"
+				   "nice_usec 0\n";
+	int status = 0;
+
+	(void)state;
+	burn(nest, BURNERS - 1);
+	begin(nest);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	pid_t pid = fork();
+	if (pid == 0) {
+		expect_end(nest, path);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	unlink(path);
+	nest_free(nest);
+	assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counters_lie_between),
+		cmocka_unit_test(what_stands_still_is_equal),
+		cmocka_unit_test(nothing_falls_when_the_reader_changes),
+		cmocka_unit_test(want_of_descriptors_passes),
+		cmocka_unit_test(another_number_ends_it),
+	};
+
+	log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

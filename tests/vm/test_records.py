@@ -1,0 +1,216 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# tests/run: plain timeout=600
+"""Records of cgroups against their files: two exporters in one machine, one of which only reads files. Counters
+of the one lie between two readings of the other; when all stands still, all is equal; nothing falls."""
+
+import pathlib
+import re
+
+import bed as beds
+from bed import require
+import support
+
+HERE = pathlib.Path(__file__).parent
+FAST, FILES = 10063, 10064
+ROUNDS = 8
+FLIPS = 6
+WORKLOADS = 10000
+MORE = ("container_memory_events_local_low_total", "container_memory_events_local_high_total",
+        "container_memory_events_local_oom_total", "container_memory_events_local_oom_kill_total",
+        "container_memory_events_local_oom_group_kill_total",
+        *(f"container_memory_{name}" for name in """kernel_stack_bytes pagetables_bytes percpu_bytes vmalloc_bytes
+          swapcached_bytes anon_thp_bytes inactive_anon_bytes active_anon_bytes unevictable_bytes slab_reclaimable_bytes
+          slab_unreclaimable_bytes workingset_activate_file_total workingset_restore_file_total workingset_nodereclaim_total
+          pgscan_kswapd_total pgscan_direct_total pgsteal_direct_total pgrefill_total pgactivate_total pgdeactivate_total
+          thp_fault_alloc_total""".split()))
+OPTIONS = ("--collector.disable-defaults --collector.cpu --collector.memory --collector.io --collector.pids "
+           "--collector.memory_stat --collector.pressure --collector.cgroup --collector.self --web.min-scrape-interval=0s "
+           + " ".join(f"--metrics.enable={name}" for name in MORE))
+# The kernel divides the run time anew at each reading: a file may say less of one of them than the record did, but
+# not less than the file itself said before.
+DIVIDED = ("container_cpu_user_seconds_total", "container_cpu_system_seconds_total")
+# Parts of a record, and a series that shows that the work met them. Value: at least.
+USED = {
+    "container_cpu_cfs_throttled_periods_total": 1, "container_cpu_cfs_throttled_seconds_total": 0.001,
+    "container_cpu_cfs_burst_periods_total": 0, "container_spec_cpu_quota": 10000, "container_cpu_weight": 321,
+    "container_cpu_sched_idle": 1, "container_cpu_max_burst_seconds": 0.005, "container_memory_max_usage_bytes": 1 << 20,
+    "container_memory_usage_bytes": 1 << 20, "container_memory_rss": 1 << 20, "container_memory_cache": 1 << 20,
+    "container_memory_kernel_stack_bytes": 16 << 10, "container_memory_slab_unreclaimable_bytes": 4 << 10,
+    "container_memory_pgscan_direct_total": 1, "container_memory_kernel_usage": 64 << 10, "container_spec_memory_limit_bytes": 80 << 20,
+    "container_memory_high_bytes": 60 << 20, "container_spec_memory_reservation_limit_bytes": 4 << 20,
+    "container_memory_min_bytes": 1 << 20, "container_memory_oom_group": 1, "container_memory_events_high_total": 1,
+    "container_oom_events_total": 1, "container_memory_events_oom_group_kill_total": 1,
+    "container_memory_failcnt": 1, "container_threads": 1, "container_threads_max": 4, "container_threads_peak": 4,
+    "container_spec_memory_swap_limit_bytes": 8 << 20, "container_cgroup_frozen": 1, "container_cgroup_descendants": 1,
+    "container_fs_writes_bytes_total": 1 << 20, "container_pressure_cpu_waiting_seconds_total": 0.1,
+    "container_pressure_memory_waiting_seconds_total": 0,
+}
+
+
+def start(bed, unit, port, flags):
+    bed.guest(f"systemctl reset-failed {unit} 2> /dev/null; systemd-run --quiet --unit={unit} /tallyman/tallyman "
+              f"--web.listen-address=127.0.0.1:{port} {OPTIONS} {flags}\n"
+              f"for _ in $(seq 300); do curl -sf http://127.0.0.1:{port}/-/ready > /dev/null && break; sleep 0.2; done")
+
+
+def stop(bed, unit):
+    bed.guest(f"systemctl stop {unit}; for _ in $(seq 100); do systemctl is-active --quiet {unit} || break; "
+              "sleep 0.1; done")
+
+
+def texts(bed, *ports):
+    """The text of each exporter, one right after the other."""
+    commands = "\n".join(f"echo '@@@'; cat /tmp/text.{n}" for n, _ in enumerate(ports))
+    reads = "\n".join(f"curl -sf http://127.0.0.1:{port}/metrics > /tmp/text.{n}" for n, port in enumerate(ports))
+    return bed.guest(reads + "\n" + commands).split("@@@\n")[1:]
+
+
+def series(text):
+    """{(name, labels): value} of the workloads of the records, as they are written."""
+    found = {}
+    for match in re.finditer(r'^(container_\w+)(\{[^\n]*id="/records[^\n]*\}) (\S+)$', text, re.MULTILINE):
+        found[match[1], match[2]] = match[3]
+    return found
+
+
+def counters(text):
+    return set(re.findall(r"^# TYPE (\w+) counter$", text, re.MULTILINE))
+
+
+def reader(text):
+    return re.search(r'^tallyman_cgroup_reader\{reader="records"\} (\d)$', text, re.MULTILINE)[1]
+
+
+def total(text, name):
+    return int(re.search(rf"^{name} (\d+)$", text, re.MULTILINE)[1])
+
+
+def check_between(bed, last):
+    """One round; `last` is what the records told before."""
+    first, text, after = texts(bed, FILES, FAST, FILES)
+    before, told, then = series(first), series(text), series(after)
+    names = counters(text)
+    require(reader(text) == "1", "files are read")
+    support.equal({key for key in before if key in then} - set(told), set(), "series of files without records")
+    compared = 0
+    for key, value in told.items():
+        if key[0] not in names or key not in before or key not in then:
+            continue
+        low, value, high = float(before[key]), float(value), float(then[key])
+        compared += 1
+        require(low <= value, f"{key}: {value}, the file had {low} before")
+        require(value <= high or key[0] in DIVIDED, f"{key}: {value}, the file has {high} after")
+        require(value >= last.get(key, 0), f"{key} fell from {last.get(key)} to {value}")
+        last[key] = value
+    return compared
+
+
+MANY = """
+top=/sys/fs/cgroup/many
+mkdir -p $top
+echo '+cpu +memory +io +pids' > /sys/fs/cgroup/cgroup.subtree_control
+echo '+cpu +memory +io +pids' > $top/cgroup.subtree_control
+seq -f "$top/docker-%064.0f.scope" {0} | xargs mkdir
+"""
+NONE = "find /sys/fs/cgroup/many -depth -type d | xargs rmdir"
+
+
+def scrape_many(bed):
+    """Whether all was told, of how many groups and in how many series, and in how many seconds with the reply."""
+    output = bed.guest("curl -s -o /tmp/many -w '%{time_total}\\n' -H 'X-Prometheus-Scrape-Timeout-Seconds: 60' "
+                       f"http://127.0.0.1:{FAST}/metrics\n"
+                       "grep '^tallyman_scrape_complete ' /tmp/many; grep -c '^container_memory_rss{.*/many/' /tmp/many; "
+                       "grep -c ^container_ /tmp/many; rm /tmp/many")
+    seconds, complete, groups, series = re.findall(r"[\d.]+$", output, re.MULTILINE)
+    return complete == "1", int(groups), int(series), float(seconds)
+
+
+def many_workloads(bed):
+    """All of them, in every scrape but the first ones, which read all files: of these a deadline may leave some out."""
+    bed.guest(MANY.format(WORKLOADS), 600)
+    start(bed, "fast", FAST, "--cgroups.max=20000")
+    with bed.check("records", f"none of {WORKLOADS} workloads is left out"):
+        scrapes = []  # how long they take is printed: on a machine that others use, too, it says little
+        while len(scrapes) < 3 or (len(scrapes) < 20 and not all(scrape[0] for scrape in scrapes[-3:])):
+            scrapes.append(scrape_many(bed))
+        for scrape in scrapes:
+            print("# complete %s, %d groups, %d series, %.1f s" % scrape)
+        print(bed.guest("grep -E 'VmHWM|Threads' /proc/$(systemctl show -P MainPID fast)/status; "
+                        "ls /proc/$(systemctl show -P MainPID fast)/fd | wc -l; nproc; free -m"))
+        support.equal([(complete, groups) for complete, groups, *_ in scrapes[-3:]], [(True, WORKLOADS)] * 3)
+    stop(bed, "fast")
+    bed.guest(NONE, 600)
+
+
+def test(bed):
+    bed.machine.push({"records.sh": HERE / "records.sh"}, "/tallyman")
+    bed.guest("/tallyman/records.sh start")
+    start(bed, "files", FILES, "--cgroups.fast-path=off")
+    start(bed, "fast", FAST, "--cgroups.fast-path=auto")
+    texts(bed, FAST)
+    with bed.check("records", "counters lie between the files before and after"):
+        last = {}
+        compared = [check_between(bed, last) for _ in range(ROUNDS)]
+        require(min(compared) > 150, f"{compared} counters")
+    with bed.check("records", "fewer files are read"):
+        def calls(port, unit):
+            counts = bed.guest(f"pid=$(systemctl show -P MainPID {unit}); grep -E 'rchar|syscr' /proc/$pid/io\n"
+                               f"curl -sf http://127.0.0.1:{port}/metrics > /dev/null; grep -E 'rchar|syscr' /proc/$pid/io")
+            numbers = [int(number) for number in re.findall(r": (\d+)", counts)]
+            return numbers[3] - numbers[1], numbers[2] - numbers[0]
+        fast, files = calls(FAST, "fast"), calls(FILES, "files")
+        print(f"# read calls and bytes in a scrape: {fast}, {files} with files alone")
+        require(fast[0] < files[0] * 0.6 and fast[1] < files[1] * 0.4, f"{fast} and {files}")
+    bed.guest("/tallyman/records.sh freeze")
+    stop(bed, "fast")
+    start(bed, "fast", FAST, "--cgroups.fast-path=auto")
+    with bed.check("records", "all is equal when nothing runs"):
+        texts(bed, FAST, FAST)
+        first, text, after = texts(bed, FILES, FAST, FILES)
+        before, told, then = series(first), series(text), series(after)
+        require(reader(text) == "1", "files are read")
+        still = {key: value for key, value in before.items() if then.get(key) == value}
+        moved = {key for key in set(before) ^ set(still) if "_ratio" not in key[0]}
+        print(f"# {len(still)} series stand still, moved: {sorted(moved)}")
+        require(len(still) > 400 and len(moved) < 20, f"{len(still)} stand still, {len(moved)} do not")
+        support.equal({key: (value, told.get(key)) for key, value in still.items() if told.get(key) != value}, {})
+        support.equal({key for key in told if key not in before and key not in then}, set(), "records without files")
+    with bed.check("records", "the work met what records have"):
+        most = {}
+        for (name, _), value in told.items():
+            most[name] = max(most.get(name, 0), float(value))
+        support.equal({name: (most.get(name), least) for name, least in USED.items()
+                       if most.get(name) is None or most[name] < least}, {})
+    with bed.check("records", "the exporter's own comparison"):
+        text = texts(bed, FAST)[0]
+        require(total(text, "tallyman_cgroup_records_compared_total") > 100, "little was compared")
+        support.equal(total(text, "tallyman_cgroup_records_wrong_total"), 0)
+    bed.guest("echo 0 > /sys/fs/cgroup/records/cgroup.freeze")
+    with bed.check("records", "nothing falls when the reader changes"):
+        stop(bed, "fast")
+        bed.guest("mkdir -p /run/fast; echo 'cgroups: {fast-path: auto}' > /run/fast/config.yml")
+        start(bed, "fast", FAST, "--config.file=/run/fast/config.yml")
+        texts(bed, FAST)
+        last, readers = {}, set()
+        for flip in range(FLIPS):
+            choice = ("off", "auto")[flip % 2]
+            bed.guest(f"echo 'cgroups: {{fast-path: \"{choice}\"}}' > /run/fast/config.yml; systemctl kill -s HUP fast; "
+                      "sleep 0.5")
+            for text in texts(bed, FAST, FAST):
+                names = counters(text)
+                readers.add(reader(text))
+                for key, value in series(text).items():
+                    if key[0] in names:
+                        require(float(value) >= last.get(key, 0), f"{key} fell from {last.get(key)} to {value}")
+                        last[key] = float(value)
+        support.equal(readers, {"0", "1"})
+    stop(bed, "fast")
+    stop(bed, "files")
+    bed.guest("/tallyman/records.sh end")
+    if support.long_run() and beds.KERNEL == "6.12":
+        many_workloads(bed)
+
+
+if __name__ == "__main__":
+    beds.main(test, beds.only())
