@@ -47,3 +47,29 @@ int empty_wakeup_new(void *ctx)
 {
 	return 0;
 }
+
+SEC("tp_btf/block_rq_issue")
+int clock_issue(void *ctx)
+{
+	sink = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/block_rq_complete")
+int clock_complete(void *ctx)
+{
+	sink = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int empty_state(void *ctx)
+{
+	return 0;
+}
+
+SEC("tp_btf/signal_generate")
+int empty_signal(void *ctx)
+{
+	return 0;
+}

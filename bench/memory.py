@@ -16,9 +16,9 @@ STARTS = 3
 CHURN_GROUPS, CHURN_EACH = 40, 10
 CHURN_SCRAPES = 10000 if FULL else 1000
 # Until as many groups have gone as are remembered: 10,000 keys of counters and 4,096 events. What has
-# gone is also looked into for ten seconds, so as many as go in that time are remembered beside.
+# gone is also looked into for thirty seconds, so as many as go in that time are remembered beside.
 FILL_SCRAPES = 300
-FILL_S = 15
+FILL_S = 40
 IDLE_S = 30
 SETTLE_S = 20 # new groups are looked at for ten seconds after they were first seen
 

@@ -18,7 +18,7 @@
 #include "collector/collect.h"
 #include "collector/log.h"
 #include "collector/memory.h"
-#include "collector/options.h"
+#include "collector/options/options.h"
 
 enum {
 	ROUNDS = 11,

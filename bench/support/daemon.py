@@ -44,7 +44,7 @@ class Workloads:
     def tell(self, what):
         self.process.stdin.write(what + "\n")
         self.process.stdin.flush()
-        self.process.stdout.readline()
+        return self.process.stdout.readline().strip()
 
     def __enter__(self):
         return self
@@ -74,10 +74,10 @@ class Daemon:
                 pass
         raise RuntimeError("the exporter is not ready after 10 s")
 
-    def get(self, path="/metrics", coding="identity"):
+    def get(self, path="/metrics", coding="identity", headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         # Only a client that weighs its codings gets a coding over loopback.
-        connection.request("GET", path, headers={"Accept-Encoding": coding + ";q=1"})
+        connection.request("GET", path, headers={"Accept-Encoding": coding + ";q=1", **(headers or {})})
         reply = connection.getresponse()
         body = reply.read()
         connection.close()
@@ -107,11 +107,12 @@ class Daemon:
         return self.status("VmHWM") - self.status("RssFile") - self.status("RssShmem")
 
     def open_fds(self):
-        """Without the sockets of requests, of which the last may not be closed yet."""
+        """Without what is open for a moment: sockets of requests, of which the last may not be closed
+        yet, and the kernel's statistics of programs, on for 100 ms of each minute."""
         count = 0
         for fd in (self.proc / "fd").iterdir():
             try:
-                count += not os.readlink(fd).startswith("socket:")
+                count += not os.readlink(fd).startswith(("socket:", "anon_inode:bpf-stats"))
             except FileNotFoundError:
                 pass
         return count

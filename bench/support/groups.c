@@ -16,8 +16,8 @@
 
 #include "collector/cleanup.h"
 #include "collector/memory.h"
-#include "collector/mounts.h"
-#include "collector/options.h"
+#include "collector/procfs/mounts.h"
+#include "collector/options/options.h"
 
 enum { TRIES = 1000, PAUSE_NS = 1000 * 1000 };
 
