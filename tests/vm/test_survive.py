@@ -184,10 +184,9 @@ def check_again(bed):
 
 
 def wait_for_scrape(server):
-    """Until another scrape has been stored."""
-    query = 'timestamp(up{job="tallyman"} == 1)'
-    before = server.scalar(query) or 0
-    support.wait_for(lambda: (server.scalar(query) or 0) > before, "another scrape", 15 * INTERVAL_S)
+    """Until a scrape has been stored that began after now: one that is under way may have seen older values."""
+    query, now = 'timestamp(up{job="tallyman"} == 1)', time.time()
+    support.wait_for(lambda: (server.scalar(query) or 0) > now, "another scrape", 15 * INTERVAL_S)
 
 
 def start_prometheus(bed, stack):
