@@ -184,9 +184,11 @@ def check_again(bed):
 
 
 def wait_for_scrape(server):
-    """Until a scrape has been stored that began after now: one that is under way may have seen older values."""
-    query, now = 'timestamp(up{job="tallyman"} == 1)', time.time()
-    support.wait_for(lambda: (server.scalar(query) or 0) > now, "another scrape", 15 * INTERVAL_S)
+    """Until a scrape has been stored that began after now: one that is under way may have seen older values.
+    timestamp() knows the time of a sample of a bare selector only."""
+    now, up = time.time(), 'up{job="tallyman"}'
+    support.wait_for(lambda: (server.scalar(f"timestamp({up})") or 0) > now and server.scalar(up) == 1,
+                     "another scrape", 15 * INTERVAL_S)
 
 
 def start_prometheus(bed, stack):
