@@ -203,6 +203,63 @@ static void caps_labels(void **state)
 	scene_end(&scene);
 }
 
+/* 64 KB of name and of value, quotes and newlines: cut, told apart, and counted; the others are whole. */
+static void cuts_long_labels(void **state)
+{
+	enum { LONG = 64 * 1024 };
+	char all[] = "(?s).*", *patterns[] = { all };
+	cleanup(buffer_free) struct buffer json = { 0 };
+	cleanup_free char *text = xmalloc(LONG + 1);
+
+	(void)state;
+	memset(text, 'x', LONG);
+	text[LONG] = '\0';
+	buffer_printf(
+		&json,
+		"{\"Name\":\"/%s\",\"Config\":{\"Image\":\"demo:1\",\"Labels\":{\"%s1\":\"a\","
+		"\"%s2\":\"%s\",\"q\\\"\\n\":\"\\\"\\n\\u001b\\ud83d\\ude00\"}}}",
+		text, text, text, text);
+	buffer_putc(&json, '\0');
+	struct scene scene = scene_with(json.data);
+	scene.options.containers_labels = (struct string_list){ patterns, 1 };
+	scene_collect(&scene);
+	const struct family *family = snapshot_family(scene.snapshot, "container_label_info");
+	assert_int_equal(family->n_samples, 3);
+	for_each_sample(sample, family) {
+		assert_true(strlen(sample->labels[0]) <= scene.options.labels_max_length);
+		assert_true(strlen(sample->labels[1]) <= scene.options.labels_max_length);
+		assert_true(strlen(sample->workload->name) <= scene.options.labels_max_length);
+		assert_string_equal(sample->workload->image, "demo:1");
+	}
+	expect_sample(&scene, "container_label_info", PATH,
+		      "label=q\"\n,value=\"\n\033\xf0\x9f\x98\x80", 1);
+	assert_int_equal(scene.counters.labels_shortened,
+			 4); /* two names, a value, the container's */
+	scene_end(&scene);
+}
+
+/* No JSON has it: the file is refused and that is counted, the container served under its id. */
+static void refuses_invalid_bytes(void **state)
+{
+	static const char *const texts[] = {
+		"{\"Name\":\"/a\xff\"}",
+		"{\"Name\":\"/web\",\"Config\":{\"Labels\":{\"a\":\"\xed\xa0\x80\"}}}",
+		"{\"Name\":\"/web\",\"Config\":{\"Labels\":{\"\xc0\xaf\":\"b\"}}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct scene scene = scene_with(texts[i]);
+
+		scene_collect(&scene);
+		expect_sample(
+			&scene, "container_info", PATH,
+			"kind=container,runtime=docker,container_id=" WEB ",image_id=,pod_uid=", 1);
+		assert_int_equal(scene.counters.metadata_errors, 1);
+		scene_end(&scene);
+	}
+}
+
 static void has_no_health_without_a_check(void **state)
 {
 	static const struct {
@@ -247,6 +304,8 @@ int main(void)
 		cmocka_unit_test(chooses_variables),
 		cmocka_unit_test(chooses_variables_of_bundles),
 		cmocka_unit_test(caps_labels),
+		cmocka_unit_test(cuts_long_labels),
+		cmocka_unit_test(refuses_invalid_bytes),
 		cmocka_unit_test(has_no_health_without_a_check),
 	};
 

@@ -166,10 +166,9 @@ char *json_string_at(const json_t *json, ...)
 	va_start(keys, json);
 	const json_t *node = descend(json, keys);
 	va_end(keys);
-	size_t length = json_string_length(node);
-	if (length == 0 || length > FACT_STRING_MAX)
+	if (json_string_length(node) == 0)
 		return NULL;
-	return xstrdup(json_string_value(node));
+	return xstrndup(json_string_value(node), FACT_STRING_MAX);
 }
 
 int64_t time_parse_rfc3339(const char *text)

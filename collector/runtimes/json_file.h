@@ -49,7 +49,7 @@ int json_file_read(int root_fd, const char *path, enum trust trust, json_t **ret
 		   struct file_stamp *ret_stamp);
 /*
  * A string at a path of object keys, ended by NULL: json_string_at(j, "Config", "Image", NULL). A copy
- * that the caller frees; NULL when it is not there, is empty, holds NUL, or is too long.
+ * that the caller frees, of FACT_STRING_MAX bytes at most; NULL when it is not there or is empty.
  */
 char *json_string_at(const json_t *json, ...) __attribute__((sentinel));
 /* The node at such a path, borrowed; NULL when it is not there. */
