@@ -7,10 +7,12 @@
 #include "collector/clock.h"
 #include "collector/procfs/mounts.h"
 #include "collector/runtimes/json_file.h"
+#include "collector/workloads/survivors.h"
 #include "tests/runtimes_support.h"
 
 #define WEB	"7527a933d0dda13a66e82d844f72c71282e4128c99e7882c064dc0c7563f39cc"
 #define CRI_API "4e9330c0dbfd66f4d2c65312d0898e95e60c18f8316288e0f8bbc30c1fb16f19"
+#define FLAP	"8de98d349edd5cb5134f2aa1eebaf31f24a97626abaeb523d0ea9d0f7f6ea638"
 #define PAUSE	"bff976e022b597573eefa9d7c1b585600a25dff405c8fc84bba1c1ea0e8b3cc7"
 #define PWEB	"98cbcdb3e54bbe680b52adbe42012f00c97a46070568d7d631b99f464feb4028"
 #define PAPI	"cbab095a093805433e55a462982fd46f642e5bf8775b9efeadc303bf54bb3fd1"
@@ -18,6 +20,7 @@
 #define K8S_POD                                                                                    \
 	"kubepods.slice/kubepods-burstable.slice/"                                                 \
 	"kubepods-burstable-pod0f5a1c3e_1111_2222_3333_444455556666.slice"
+#define CGROUPFS_POD "kubepods/burstable/pod0f5a1c3e-1111-2222-3333-444455556666"
 #define PODMAN_POD                                                                                 \
 	"machine.slice/machine-libpod_pod_"                                                        \
 	"60e0ee674852cc887873b98a357241c36808d7a12a7772028dfa545401501d11.slice"
@@ -47,6 +50,14 @@ static void knows_captured_containers(void **state)
 		  0 },
 		{ "machine.slice/machine-qemu\\x2d1\\x2dvm1.scope", KIND_VM, "libvirt", "vm1", "",
 		  "", "", "", 1795441808473 },
+		/* The same by cgroupfs drivers. */
+		{ "docker/" WEB, KIND_CONTAINER, "docker", "web", "demo/busybox:1.0", "", "", "",
+		  1795441508213 },
+		{ "libpod_parent/libpod-" PWEB, KIND_CONTAINER, "podman", "pweb",
+		  "localhost/demo/busybox:1.0", "", "", "", 1795441569001 },
+		{ CGROUPFS_POD, KIND_POD, "", "", "", "shop", "web-7d4b9c", "", 0 },
+		{ CGROUPFS_POD "/" CRI_API, KIND_CONTAINER, "containerd", CRI_API,
+		  "demo.local/busybox:1.0", "shop", "web-7d4b9c", "api", 1795441723263 },
 	};
 	struct world *w = *state;
 
@@ -76,6 +87,31 @@ static void knows_captured_containers(void **state)
 	const struct facts *web = &group_at(w, rows[0].path)->identity->facts;
 	assert_int_equal(web->restarts, 0);
 	assert_int_equal(web->n_labels, 0); /* not kept: an image may bring megabytes of them */
+	assert_string_equal(group_at(w, rows[0].path)->identity->image_digest, ""); /* imported */
+	assert_string_equal(
+		group_at(w, rows[1].path)->identity->image_digest,
+		"sha256:61971cc228fc2eb3a8a005aaacda85d4680225213b746c1b282a65d9f21f1203");
+}
+
+/* How a container has ended that was restarted twice and then given up. */
+static void knows_a_captured_end(void **state)
+{
+	struct last_state end = { 0 };
+	struct world *w = *state;
+
+	use_root(w, "tests/fixtures/runtimes/root");
+	discover(w);
+	const struct runtime_context *context = containers_context(w->containers);
+	assert_int_equal(runtimes_last_state(context, "docker", FLAP, NULL, &end), 0);
+	assert_true(end.has_exit_code);
+	assert_int_equal(end.exit_code, 3);
+	assert_false(end.oom_killed);
+	assert_string_equal(end.name, "flap");
+	free(end.name);
+	/* These still ran when they were captured. */
+	assert_true(runtimes_last_state(context, "docker", WEB, NULL, &end) < 0);
+	assert_true(runtimes_last_state(context, "containerd", CRI_API, NULL, &end) < 0);
+	assert_true(runtimes_last_state(context, "podman", PWEB, NULL, &end) < 0);
 }
 
 /* Pause and infra containers are a part of their pods: listed below them, not read by themselves. */
@@ -410,6 +446,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(knows_captured_containers),
+		TEST(knows_a_captured_end),
 		TEST(folds_pause_containers),
 		TEST(follows_late_and_changed_files),
 		TEST(survives_hostile_files),
