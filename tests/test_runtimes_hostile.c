@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "collector/runtimes/json_file.h"
+#include "collector/workloads/survivors.h"
 #include "tests/runtimes_support.h"
 
 #define FIXTURE "tests/fixtures/runtimes/root"
@@ -16,6 +17,8 @@
 #define PWEB	"98cbcdb3e54bbe680b52adbe42012f00c97a46070568d7d631b99f464feb4028"
 #define TASKS	"run/containerd/io.containerd.runtime.v2.task/"
 #define STORE	"var/lib/containers/storage/overlay-containers/"
+#define HOME	"home/dock/.local/share/containers/storage/overlay-containers/"
+#define USER	"user.slice/user-1000.slice/user@1000.service/user.slice/"
 #define K8S_POD                                                                                    \
 	"kubepods.slice/kubepods-burstable.slice/"                                                 \
 	"kubepods-burstable-pod0f5a1c3e_1111_2222_3333_444455556666.slice"
@@ -23,15 +26,22 @@
 /* A workload, and the files that tell of it. */
 static const struct told {
 	const char *path, *name;
-	const char *files[4];
+	const char *files[5];
 } told[] = {
 	{ "system.slice/docker-" WEB ".scope",
 	  "web",
-	  { "var/lib/docker/containers/" WEB "/config.v2.json" } },
+	  { "var/lib/docker/containers/" WEB "/config.v2.json",
+	    "var/lib/docker/image/overlay2/repositories.json", "etc/docker/daemon.json" } },
 	{ "machine.slice/libpod-" PWEB ".scope",
 	  "pweb",
-	  { STORE "containers.json", STORE PWEB "/userdata/config.json",
-	    "run/crun/" PWEB "/status" } },
+	  { STORE "containers.json", STORE PWEB "/userdata/config.json", "run/crun/" PWEB "/status",
+	    "var/lib/containers/storage/overlay-images/images.json" } },
+	{ USER "libpod-" PWEB ".scope",
+	  "mine",
+	  { "etc/passwd", HOME "containers.json", HOME PWEB "/userdata/config.json",
+	    "run/user/1000/crun/" PWEB "/status" } },
+	{ "bundles/one", "one", { "run/runc/one/state.json" } },
+	{ "bundles/two", "two", { "run/crun/two/status" } },
 	{ K8S_POD "/cri-containerd-" CRI_API ".scope",
 	  CRI_API,
 	  { TASKS "k8s.io/" CRI_API "/config.json",
@@ -41,6 +51,19 @@ static const struct told {
 	  "plain1",
 	  { TASKS "default/plain1/config.json", "run/containerd/runc/default/plain1/state.json" } },
 	{ "machine.slice/machine-m2.scope", "m2", { "run/systemd/machines/m2" } },
+};
+
+/* What the captured files do not have: a user's store, containers without a manager, Docker's options. */
+static const char *const more[][2] = {
+	{ "root/etc/docker/daemon.json", "{\"live-restore\":true}" },
+	{ "root/etc/passwd", "dock:x:1000:1000::/home/dock:/bin/sh\n" },
+	{ "root/" HOME "containers.json", "[{\"id\":\"" PWEB "\",\"names\":[\"mine\"]}]" },
+	{ "root/" HOME PWEB "/userdata/config.json", "{\"annotations\":{\"a\":\"b\"}}" },
+	{ "root/run/user/1000/crun/" PWEB "/status", "{\"created\":\"2026-11-23T13:46:09Z\"}" },
+	{ "root/run/runc/one/state.json", "{\"created\":\"2026-11-23T13:46:09Z\",\"cgroup_paths\":"
+					  "{\"\":\"/sys/fs/cgroup/bundles/one\"}}" },
+	{ "root/run/crun/two/status",
+	  "{\"created\":\"2026-11-23T13:46:09Z\",\"cgroup-path\":\"/bundles/two\"}" },
 };
 
 /* Nothing that a test may find has it: it is outside of the root. */
@@ -63,6 +86,8 @@ static int begin(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	tree_write(w->tree, "elsewhere", elsewhere);
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+		tree_write(w->tree, more[i][0], more[i][1]);
 	for (size_t i = 0; i < ARRAY_SIZE(told); i++)
 		add_cgroup(w, told[i].path);
 	return 0;
@@ -209,6 +234,100 @@ static void bears_what_is_no_file(void **state)
 	for_each_file(*state, plant, N_PLANTED);
 }
 
+/* The files that are read when a container has ended. */
+static void bears_ends_that_are_no_file(void **state)
+{
+	static const struct {
+		const char *runtime, *id, *file;
+	} rows[] = {
+		{ "docker", WEB, "var/lib/docker/containers/" WEB "/config.v2.json" },
+		{ "podman", PWEB, "run/libpod/exits/" PWEB },
+		{ "cri-o", PWEB, "run/crio/exits/" PWEB },
+		{ "containerd", CRI_API,
+		  "var/lib/containerd/io.containerd.grpc.v1.cri/containers/" CRI_API "/status" },
+	};
+	struct world *w = *state;
+
+	look_anew(w);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup_free char *name = xasprintf("root/%s", rows[i].file);
+		cleanup_free char *path = xasprintf("%s/%s", w->tree, name);
+
+		tree_write(w->tree, name, ""); /* with the folders above it */
+		for (unsigned how = 0; how < N_PLANTED; how++) {
+			struct last_state end = { 0 };
+
+			assert_int_equal(remove(path), 0);
+			plant(path, how);
+			assert_true(runtimes_last_state(containers_context(w->containers),
+							rows[i].runtime, rows[i].id, NULL,
+							&end) < 0);
+			assert_false(end.has_exit_code);
+			assert_null(end.name);
+		}
+	}
+}
+
+/* An id is whatever the cgroup is called, escapes of systemd's undone: it leads nowhere else. */
+static void takes_no_way_out_of_an_id(void **state)
+{
+	static const char *const ids[] = {
+		".",
+		"..",
+		"\\x2e\\x2e",
+		"..\\x2f..\\x2fplanted",
+		"\\x2fplanted",
+		"k8s.io\\x2f..\\x2f..\\x2fplanted",
+		"x\\x2f..\\x2f..\\x2f..\\x2fplanted",
+	};
+	static const char *const folders[] = {
+		TASKS,	    TASKS "k8s.io/",  "run/containerd/planted/",
+		"planted/", TASKS "planted/", TASKS "k8s.io/planted/"
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		cleanup_free char *file = xasprintf("root/%sconfig.json", folders[i]);
+
+		tree_write(w->tree, file, elsewhere);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		cleanup_free char *path = xasprintf("odd/cri-containerd-%s.scope", ids[i]);
+
+		add_cgroup(w, path);
+	}
+	look_anew(w);
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		cleanup_free char *path = xasprintf("odd/cri-containerd-%s.scope", ids[i]);
+		const struct group *group = group_at(w, path);
+
+		assert_non_null(group->workload);
+		assert_int_equal(group->workload->kind, KIND_CONTAINER);
+		assert_false(group->identity->known);
+		assert_string_equal(group->workload->pod, "");
+	}
+	expect_served(w, SIZE_MAX);
+}
+
+/* Not JSON, so whatever bytes there are: replaced, and two that differ in these alone stay two. */
+static void cleans_names_of_machines(void **state)
+{
+	struct world *w = *state;
+	char *names[2];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		tree_write(w->tree, "root/run/systemd/machines/m2",
+			   i ? "NAME=a\"\xfe\nCLASS=container\n"
+			     : "NAME=a\"\xff\nCLASS=container\n");
+		look_anew(w);
+		names[i] = xstrdup(group_at(w, "machine.slice/machine-m2.scope")->workload->name);
+		assert_int_equal(strncmp(names[i], "a\"\xef\xbf\xbd~", 6), 0);
+	}
+	assert_string_not_equal(names[0], names[1]);
+	free(names[0]);
+	free(names[1]);
+}
+
 /* A file of a few megabytes can stand for a hundred times as much in memory. */
 static void refuses_too_many_values(void **state)
 {
@@ -254,6 +373,9 @@ int main(void)
 		TEST(bears_files_that_are_cut_off),
 		TEST(bears_files_of_another_form),
 		TEST(bears_what_is_no_file),
+		TEST(bears_ends_that_are_no_file),
+		TEST(takes_no_way_out_of_an_id),
+		TEST(cleans_names_of_machines),
 		cmocka_unit_test(refuses_too_many_values),
 	};
 
