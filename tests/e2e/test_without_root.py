@@ -4,12 +4,19 @@
 
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
 import support
 
 FIXTURE = "debian-6.12"
+# What tells of a container of each runtime: its cgroup, and a file that only root may read.
+FILES = {
+    "docker-*.scope": "var/lib/docker/containers/{}/config.v2.json",
+    "libpod-*.scope": "var/lib/containers/storage/overlay-containers/containers.json",
+    "cri-containerd-*.scope": "run/containerd/io.containerd.runtime.v2.task/k8s.io/{}/config.json",
+}
 
 
 def test_denied_is_said_once():
@@ -21,12 +28,14 @@ def test_denied_is_said_once():
         binary = shutil.copy(support.binary(), place / "tallyman")
         root = place / "root"
         shutil.copytree(support.FIXTURES / FIXTURE, root, symlinks=True)
-        group = next((root / "cgroup/system.slice").glob("docker-*.scope")).name
-        name = group.removeprefix("docker-").removesuffix(".scope")
-        file = root / f"root/var/lib/docker/containers/{name}/config.v2.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("{}")
-        file.chmod(0o600)
+        names = []
+        for pattern, path in FILES.items():
+            group = next((root / "cgroup").rglob(pattern)).name
+            names.append(re.search("[0-9a-f]{64}", group)[0])
+            file = root / "root" / path.format(names[-1])
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("{}")
+            file.chmod(0o600)
         flags = [f"--path.{flag}={root / part}" for flag, part in
                  {"cgroupfs": "cgroup", "procfs": "proc", "sysfs": "sys", "rootfs": "root"}.items()]
         before = os.environ.get("TALLYMAN")
@@ -44,7 +53,10 @@ def test_denied_is_said_once():
         support.equal(len(lines), 1, repr(lines))
         if "container runtimes" not in lines[0]:
             raise AssertionError(lines[0])
-        if f'name="{name}"' not in text or "container_memory_usage_bytes{" not in text:
+        for name in names:
+            if f'name="{name}"' not in text:
+                raise AssertionError(f"{name} is not served")
+        if "container_memory_usage_bytes{" not in text:
             raise AssertionError("the rest is not served")
 
 
