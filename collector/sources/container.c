@@ -23,9 +23,10 @@ static const struct metric metrics[] = {
 	},
 	[START_TIME] = {
 		.name = "container_start_time_seconds",
-		.help = "Unix time at which the oldest process of the container, service or scope "
-			"started, from /proc/PID/stat; of the host: its boot. Absent for slices and "
-			"pods, and until a process was seen.",
+		.help = "Unix time of the last start, from the runtime's files; where these tell none, at "
+			"which the oldest process of the container, service or scope started, from "
+			"/proc/PID/stat; of the host: its boot. Absent for slices and pods, and until "
+			"one of the two was seen.",
 		.unit = "seconds",
 		.scale = SCALE_MILLISECONDS,
 	},
