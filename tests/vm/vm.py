@@ -4,7 +4,7 @@
 
 usage: vm.py prepare KERNEL...           makes image and kernels, starts all runtimes once, saves that state
        vm.py run KERNEL COMMAND...       runs a shell command in a machine restored from that state, with the
-                                         freshly built tree in /tallyman; its exit code is ours, and what it
+                                         freshly built exporter in /tallyman; its exit code is ours, and what it
                                          puts into /results comes back to build/vm/results/KERNEL
        vm.py shell KERNEL [HOST:GUEST]   the same machine, kept: prints how to reach it, waits for Ctrl-C
 
@@ -297,13 +297,9 @@ def booted(kernel, forwards=()):
             yield machine
 
 
-def push_tree(machine):
+def push_exporter(machine):
     binary = pathlib.Path(os.environ.get("TALLYMAN", ROOT / "build" / "tallyman"))
-    files = {"tallyman": binary}
-    for name in ("tests/vm/guest-bin",):
-        if (ROOT / name).exists():
-            files[name] = ROOT / name
-    machine.push(files, "/tallyman")
+    machine.push({"tallyman": binary}, "/tallyman")
 
 
 def main():
@@ -320,13 +316,13 @@ def main():
             return 0
         if action == "run":
             with restored(kernel) as machine:
-                push_tree(machine)
+                push_exporter(machine)
                 code, _ = machine.execute("cd /tallyman; " + " ".join(rest), 1800, sys.stdout.buffer)
                 machine.pull("/results", ROOT / "build" / "vm" / "results" / kernel)
                 return code
         forwards = [tuple(map(int, pair.split(":"))) for pair in rest]
         with restored(kernel, forwards) as machine:
-            push_tree(machine)
+            push_exporter(machine)
             print(f"agent on 127.0.0.1:{machine.agent_port}; send a script, close, read:\n"
                   f"  echo 'uname -a' | socat -t60 - TCP:127.0.0.1:{machine.agent_port}\n"
                   f"monitor: socat - UNIX:{machine.folder}/monitor", flush=True)
