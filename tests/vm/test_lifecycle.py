@@ -153,20 +153,38 @@ def check_restart(bed):
             require(usage[1] < usage[0], f"CPU time went from {usage[0]} to {usage[1]}")
 
 
-def check_late(bed):
-    """A runtime that is restarted is followed."""
-    with bed.check("docker", "daemon restart"):
-        bed.guest("systemctl restart docker && docker run -d --name late demo/busybox:1.0 sleep 1000000")
+def check_late(bed, kind, title, script):
+    """A runtime that begins anew is followed: what it starts from now on is known, too."""
+    with bed.check(kind, title):
+        bed.guest(f"{script}\n{start_script(kind, 'late', 99)}", 300)
+        cgroup = find(bed, kind, "late")[1]
         end = time.monotonic() + 30
         while True:
             samples = bed.metrics()
             try:
-                is_there(samples, find(bed, "docker", "late")[1], KINDS["docker"][4], "late")
-                break
+                is_there(samples, cgroup, KINDS[kind][4], "late")
+                return
             except AssertionError:
                 if time.monotonic() > end:
                     raise
                 time.sleep(1)
+
+
+# A new file under the old name, as dpkg leaves it.
+UPGRADE = """cp /usr/bin/containerd /usr/bin/containerd.new && mv /usr/bin/containerd.new /usr/bin/containerd
+systemctl restart containerd
+for _ in $(seq 60); do cri Version VersionRequest VersionResponse <<< '' > /dev/null 2>&1 && break; sleep 1; done"""
+
+
+def check_upgrade(bed):
+    """Pods outlive an upgrade of containerd, and are known after it as before."""
+    (pod,) = [runtime for runtime in beds.RUNTIMES if runtime.title == "containerd CRI, burstable"]
+    command = f'cgroup_of "$({pod.pid})"'
+    before = bed.guest(command).strip()
+    check_late(bed, "containerd CRI", "upgrade", UPGRADE)
+    with bed.check("containerd CRI", "older than an upgrade"):
+        support.equal(bed.guest(command).strip(), before, "its cgroup")
+        is_there(bed.metrics(), before, pod.labels, "")
 
 
 def test(bed):
@@ -175,7 +193,8 @@ def test(bed):
         check_one(bed, kind, number_)
     check_together(bed)
     check_restart(bed)
-    check_late(bed)
+    check_late(bed, "docker", "daemon restart", "systemctl restart docker")
+    check_upgrade(bed)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,9 @@ until_is '2 exited' state docker hog
 """
 PODMAN = f"""
 podman run -d --name pagain --network none --restart on-failure:5 -m 32m localhost/demo/busybox:1.0 sh -c '{ONCE}'
+podman run -d --name pended --network none -m 32m localhost/demo/busybox:1.0 sh -c 'sleep 5; exit 5'
 until_is '1 running' state podman pagain
+until_is '0 exited' state podman pended
 """
 # In slices of their own: of two that have gone from one at once the kernel's files do not say which was killed.
 SERVICES = f"""
@@ -112,6 +114,7 @@ CASES = [
     Case("docker", "killed between two scrapes, and removed", container("flash-removed"), 1, 0, None),
     *(Case("docker", f"killed with others, {i + 1}", container(f"many{i + 1}"), 1, 0, 137) for i in range(AT_ONCE)),
     Case("podman", "killed once, restarted", container("pagain"), 1, 1, None),
+    Case("podman", "ended by itself", container("pended"), 0, 0, 5),
     Case("containerd CRI", "killed once, restarted",
          {"kind": "container", "namespace": "increase", "pod": "once-1", "container": "main"}, 1, 1, None),
     Case("systemd service", "killed once, restarted", service("once"), 1, 1, None),
