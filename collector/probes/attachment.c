@@ -202,9 +202,9 @@ static int load(const struct probe_setup *setup, struct bpf_object *object, cons
 }
 
 /* The kernel accounts what a map takes in the fdinfo of its descriptor; bpf_map_info does not tell. */
-static uint64_t map_memlock(const struct bpf_map *map)
+uint64_t map_bytes(int fd)
 {
-	cleanup_free char *path = xasprintf("/proc/self/fdinfo/%d", bpf_map__fd(map));
+	cleanup_free char *path = xasprintf("/proc/self/fdinfo/%d", fd);
 	cleanup_file FILE *file = fopen(path, "re");
 	char line[128];
 	uint64_t bytes = 0;
@@ -225,7 +225,7 @@ static uint64_t maps_memory(const struct bpf_object *object)
 		const char *name = bpf_map__name(map);
 
 		if (!slots_shares(name) && !ring_shares(name))
-			bytes += map_memlock(map);
+			bytes += map_bytes(bpf_map__fd(map));
 	}
 	return bytes;
 }

@@ -40,6 +40,8 @@ int object_set_constant(struct bpf_object *object, const char *name, const void 
 struct bpf_map *object_map(const struct bpf_object *object, const char *name);
 /* Maps an array with BPF_F_MMAPABLE, writable; *ret_size for munmap(). NULL with errno. */
 void *map_memory(const struct bpf_map *map, size_t *ret_size);
+/* Bytes of kernel memory that a map takes, by the kernel's account. */
+uint64_t map_bytes(int fd);
 /*
  * Gives the object the shared maps and a place per CPU, and loads it. -errno with a reason as in
  * struct probe; the object stays the caller's.

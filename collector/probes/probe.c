@@ -4,8 +4,11 @@
 #include <stdlib.h>
 
 #include "collector/memory.h"
+#include "collector/options/options.h"
 #include "collector/probes/attachment.h"
 #include "collector/probes/histograms.h"
+#include "collector/probes/ring.h"
+#include "collector/probes/slots.h"
 #include "collector/probes/tallies.h"
 
 static int start(const struct probe *probe, void *state, struct bpf_object *object)
@@ -81,6 +84,14 @@ void probe_retire(const struct probe *probe, void *state)
 		tallies_retire(parts->tallies);
 	if (probe->retire)
 		probe->retire(state);
+}
+
+uint64_t probe_memory(const struct probe_setup *setup)
+{
+	const uint64_t all = setup->options->probe_max_memory_mib * 1024 * 1024;
+	const uint64_t shared = slots_memory(setup->slots) + ring_memory(setup->ring);
+
+	return all > shared ? all - shared : 0;
 }
 
 const struct attachment *probe_attachment(const void *state)

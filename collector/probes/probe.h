@@ -88,6 +88,8 @@ void probe_close(const struct probe *probe, void *state);
  * nowhere when there is none, and their cells are free again.
  */
 void probe_retire(const struct probe *probe, void *state);
+/* Bytes that the maps of all probes may take together, beside those that they share. */
+uint64_t probe_memory(const struct probe_setup *setup);
 /* What it has in the kernel. */
 const struct attachment *probe_attachment(const void *state);
 /* How many of `losses` are filled. */

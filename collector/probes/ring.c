@@ -11,6 +11,7 @@
 
 #include "collector/cleanup.h"
 #include "collector/memory.h"
+#include "collector/probes/attachment.h"
 
 /* A tenth of a second of one processor that does nothing but make groups and remove them. */
 enum { RING_BYTES = 1024 * 1024 };
@@ -27,6 +28,7 @@ struct ring {
 	struct ring_buffer *buffer; /* libbpf's */
 	uint64_t *counts;	    /* mapped; the programs write them */
 	size_t counts_size;
+	uint64_t memory;
 	ring_visit *visit; /* while ring_read() runs */
 	void *context;
 };
@@ -63,6 +65,8 @@ static int make_maps(struct ring *ring)
 	if (memory == MAP_FAILED)
 		return -errno;
 	ring->counts = memory;
+	for (int i = 0; i < N_MAPS; i++)
+		ring->memory += map_bytes(ring->fds[i]);
 	return 0;
 }
 
@@ -129,8 +133,7 @@ uint64_t ring_count(const struct ring *ring, uint32_t number)
 	return __atomic_load_n(&ring->counts[number], __ATOMIC_RELAXED);
 }
 
-size_t ring_memory(const struct ring *ring)
+uint64_t ring_memory(const struct ring *ring)
 {
-	(void)ring;
-	return RING_BYTES + N_WIRE_COUNTS * sizeof(uint64_t);
+	return ring->memory;
 }

@@ -31,5 +31,5 @@ typedef void ring_visit(void *context, const struct wire_event *event);
 int ring_read(struct ring *ring, ring_visit *visit, void *context);
 /* One of the kernel's counts: WIRE_COUNT_MADE and its like. Exact, whatever was lost. */
 uint64_t ring_count(const struct ring *ring, uint32_t number);
-/* Bytes of kernel memory. */
-size_t ring_memory(const struct ring *ring);
+/* Bytes of kernel memory that its maps take. */
+uint64_t ring_memory(const struct ring *ring);

@@ -14,6 +14,7 @@
 #include "collector/clock.h"
 #include "collector/workloads/containers.h"
 #include "collector/memory.h"
+#include "collector/probes/attachment.h"
 #include "collector/snapshot.h"
 
 /* Block requests complete, and tasks switch out a last time, when their cgroup is gone already. */
@@ -39,6 +40,7 @@ struct slots {
 	uint32_t n, used;
 	struct wire_slot *owners; /* mapped; the programs write them */
 	size_t owners_size;
+	uint64_t memory;
 	struct slot *slots;
 	const struct hierarchy *hierarchy; /* of the last update */
 };
@@ -90,6 +92,8 @@ int slots_new(uint32_t n, struct slots **ret)
 		return err;
 	}
 	slots->owners = memory;
+	for (int i = 0; i < N_MAPS; i++)
+		slots->memory += map_bytes(slots->fds[i]);
 	*ret = slots;
 	return 0;
 }
@@ -126,6 +130,11 @@ int slots_map(const struct slots *slots, const char *name)
 uint32_t slots_number(const struct slots *slots)
 {
 	return slots->n;
+}
+
+uint64_t slots_memory(const struct slots *slots)
+{
+	return slots->memory;
 }
 
 uint32_t slots_used(const struct slots *slots)

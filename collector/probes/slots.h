@@ -49,5 +49,7 @@ uint64_t slots_heir_id(const struct slots *slots, uint32_t slot);
 bool slots_is_known(const struct slots *slots, uint32_t slot);
 /* Whether the slot is given back now; slots_heir_id() tells who has its counts from now on. */
 bool slots_retires(const struct slots *slots, uint32_t slot);
+/* Bytes of kernel memory that the shared maps take. */
+uint64_t slots_memory(const struct slots *slots);
 /* Slots in use. */
 uint32_t slots_used(const struct slots *slots);

@@ -143,7 +143,7 @@ static int blkio_prepare(const struct probe_setup *setup, void *preparing,
 			 struct bpf_object **ret_object)
 {
 	struct state *state = preparing;
-	const uint64_t memory = setup->options->probe_max_memory_mib * 1024 * 1024 / 8;
+	const uint64_t memory = probe_memory(setup) / 8;
 	const bool has_queue = issue_has_queue();
 
 	state->skeleton = blkio__open();

@@ -116,7 +116,7 @@ static int prepare_edges(const struct probe_setup *setup, struct state *state,
 static int connections_prepare(const struct probe_setup *setup, void *preparing,
 			       struct bpf_object **ret_object)
 {
-	const uint64_t memory = setup->options->probe_max_memory_mib * 1024 * 1024 / 16;
+	const uint64_t memory = probe_memory(setup) / 16;
 	const struct histograms_size histograms = {
 		.keys = WIRE_TCP_HISTOGRAMS,
 		.wanted = slots_number(setup->slots),

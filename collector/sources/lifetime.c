@@ -167,7 +167,7 @@ static int lifetime_prepare(const struct probe_setup *setup, void *preparing,
 {
 	const struct tallies_size size = {
 		.keys = N_KEYS,
-		.memory = setup->options->probe_max_memory_mib * 1024 * 1024 / 32,
+		.memory = probe_memory(setup) / 32,
 	};
 	struct state *state = preparing;
 	bool is_task = victim_is_task();

@@ -126,7 +126,7 @@ static int stalls_prepare(const struct probe_setup *setup, void *preparing,
 	const struct histograms_size size = {
 		.keys = WIRE_STALLS,
 		.wanted = slots_number(setup->slots) * 2,
-		.memory = setup->options->probe_max_memory_mib * 1024 * 1024 / 16,
+		.memory = probe_memory(setup) / 16,
 		.interrupts = true,
 	};
 

@@ -5,6 +5,7 @@
 #include "collector/cleanup.h"
 #include "collector/options/options.h"
 #include "collector/probes/probes.h"
+#include "collector/probes/ring.h"
 #include "collector/probes/slots.h"
 #include "collector/source.h"
 
@@ -106,7 +107,7 @@ static const struct metric metrics[] = {
 	},
 	[MAP_BYTES] = {
 		.name = "tallyman_probe_map_bytes",
-		.help = "Kernel memory of a probe's maps.",
+		.help = "Kernel memory of a probe's maps; shared, of those that all probes use.",
 		.unit = "bytes",
 		.labels = { "probe" },
 		.scope = SCOPE_HOST,
@@ -202,6 +203,15 @@ static void add_load(struct adding *adding, const struct load *load)
 	family_add_integer(adding->snapshot, &families[MAP_BYTES], NULL, label, attachment->memory);
 }
 
+static void add_shared(struct adding *adding, const struct slots *slots, const struct ring *ring)
+{
+	static const char *const shared = "shared";
+
+	family_add_integer(adding->snapshot, &adding->families[MAP_BYTES], NULL,
+			   snapshot_labels(adding->snapshot, 1, &shared),
+			   slots_memory(slots) + ring_memory(ring));
+}
+
 static void add_slots(struct adding *adding, const struct slots *slots)
 {
 	static const char *const used = "used", *const free = "free";
@@ -230,6 +240,8 @@ static int probes_collect(void *opened, struct collection *collection, struct fa
 {
 	struct snapshot *snapshot = collection->snapshot;
 	const struct overhead *overhead = probes_overhead(collection->probes);
+	const struct slots *slots = probes_slots(collection->probes);
+	const struct ring *ring = probes_ring(collection->probes);
 	struct adding adding = { .snapshot = snapshot, .families = families };
 
 	(void)opened;
@@ -245,8 +257,10 @@ static int probes_collect(void *opened, struct collection *collection, struct fa
 		if (load && load->state)
 			add_load(&adding, load);
 	}
-	if (probes_slots(collection->probes))
-		add_slots(&adding, probes_slots(collection->probes));
+	if (slots && ring)
+		add_shared(&adding, slots, ring);
+	if (slots)
+		add_slots(&adding, slots);
 	add_charges(&adding, collection->probes);
 	if (overhead)
 		family_add_real(snapshot, &families[BUDGET_RATIO], NULL, NULL, overhead->budget);

@@ -221,7 +221,7 @@ static int set_entries(struct bpf_map *map, uint64_t memory)
 static int requests_prepare(const struct probe_setup *setup, void *preparing,
 			    struct bpf_object **ret_object)
 {
-	const uint64_t memory = setup->options->probe_max_memory_mib * 1024 * 1024 * 3 / 16;
+	const uint64_t memory = probe_memory(setup) * 3 / 16;
 	const uint64_t counters = (uint64_t)slots_number(setup->slots) * 8 *
 					  (WIRE_REQUEST_TALLIES + WIRE_PROTOCOLS_MAX) +
 				  SAMPLES_MEMORY;

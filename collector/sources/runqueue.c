@@ -82,7 +82,7 @@ static int runqueue_prepare(const struct probe_setup *setup, void *preparing,
 {
 	enum { PAIRS_PER_SLOT = 8 };
 	struct state *state = preparing;
-	uint64_t memory = setup->options->probe_max_memory_mib * 1024 * 1024 / 8;
+	uint64_t memory = probe_memory(setup) / 8;
 	uint32_t n_slots = slots_number(setup->slots);
 	const struct histograms_size size = { .keys = 1, .wanted = n_slots, .memory = memory / 2 };
 	const struct tallies_size sums = { .keys = WIRE_WAIT_KEYS, .memory = memory / 4 };

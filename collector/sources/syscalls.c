@@ -120,7 +120,7 @@ static void choose_storage(struct syscalls *skeleton, bool has_storage)
 static int prepare(const struct probe_setup *setup, void *preparing, struct bpf_object **ret_object)
 {
 	struct state *state = preparing;
-	const uint64_t memory = setup->options->probe_max_memory_mib * 1024 * 1024 * 3 / 8;
+	const uint64_t memory = probe_memory(setup) * 3 / 8;
 	const uint64_t index = (uint64_t)slots_number(setup->slots) * WIRE_CALL_KEYS * 2;
 	const uint64_t rest = memory * 7 / 8;
 	const struct histograms_size size = {

@@ -22,10 +22,11 @@ static uint64_t memory_of(bool optional, unsigned n_cpus, uint32_t n_slots)
 	const uint64_t mib = optional ? ALL_MIB : DEFAULT_MIB;
 	struct options options = { .probe_max_memory_mib = mib, .probe_histogram_schema = 3 };
 	struct probe_setup setup = { .options = &options, .n_cpus = n_cpus };
-	uint64_t bytes = 0;
+	uint64_t bytes;
 
 	assert_int_equal(slots_new(n_slots, &setup.slots), 0);
 	assert_int_equal(ring_new(&setup.ring), 0);
+	bytes = slots_memory(setup.slots) + ring_memory(setup.ring);
 	for (size_t i = 0; i < n_sources; i++) {
 		const struct probe *probe = sources[i]->probe;
 		cleanup_free char *failure = NULL;
