@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exporters/api/call.h"
+#include "exporters/api/probes.h"
 #include "exporters/api/routes.h"
 
 static json_t *describe_source(const struct source_status *source)
@@ -32,8 +33,14 @@ void api_sources(const struct service *service, const struct http_request *reque
 	api_read(&call);
 	const struct snapshot *snapshot = call.snapshot;
 	json_t *items = json_array();
-	for (size_t i = 0; i < snapshot->n_sources; i++)
-		json_array_append_new(items, describe_source(&snapshot->sources[i]));
+	for (size_t i = 0; i < snapshot->n_sources; i++) {
+		json_t *item = describe_source(&snapshot->sources[i]);
+
+		if (format == 0) /* it is no column of a table */
+			json_object_set_new(item, "probe",
+					    describe_probe(snapshot, snapshot->sources[i].name));
+		json_array_append_new(items, item);
+	}
 	if (format == 1)
 		api_reply_json(&call, items);
 	else

@@ -197,6 +197,28 @@ def test_map_of_this_host():
             require({edge["source"], edge["target"]} <= set(nodes), edge)
 
 
+def test_sources_say_what_they_have_in_the_kernel():
+    support.cgroup2_mount()
+    with support.Daemon("--collector.disable-defaults", "--collector.syscalls", "--collector.probes") as daemon:
+        time.sleep(1)  # the probe is opened when the first reading has been answered
+
+        def sources():
+            return {source["name"]: source for source in ask(daemon, "/api/v1/sources")["items"]}
+
+        if not sources()["syscalls"]["up"]:
+            support.skip(sources()["syscalls"]["reason"])
+        support.wait_for(lambda: sources()["syscalls"]["probe"], "a reading with the probe", 20)
+        equal(sources()["runqueue"]["probe"], None, "of a source that is off")
+        probe = sources()["syscalls"]["probe"]
+        equal(probe["mode"], "full")
+        equal(sorted((program["name"], program["hook"]) for program in probe["programs"]),
+              [("on_enter", "tp_btf/sys_enter"), ("on_exit", "tp_btf/sys_exit"), ("on_switch", "tp_btf/sched_switch")])
+        for program in probe["programs"]:
+            require(program["runs"] > 0 and program["run_cost_seconds"] > 0, program)
+        require(probe["map_bytes"] > 0, probe)
+        equal(probe["lost"], {"full": 0, "missed": 0})
+
+
 def test_complete_documents_have_every_key():
     with fixture_daemon() as daemon:
         for path in ("workloads", "limits", "cgroups"):
