@@ -2,7 +2,7 @@
 /*
  * What the probes add to what they see, against programs that do nothing, or read the clock, on the
  * same hooks (bench/support/added.h). BENCH_PEERS=1 measures system calls beside syscount and bpftrace
- * instead (bench/peers).
+ * instead (bench/peers); BENCH_LAYOUTS=1 measures nothing and says how the maps are laid out.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bench/support/added.h"
+#include "bench/support/layouts.h"
 #include "bench/support/work.h"
 #include "collector/memory.h"
 
@@ -60,7 +61,6 @@ static int bench_syscall_layouts(const struct bench *bench)
 	const struct subject subject = { "layout", work_getppid, NULL, BURSTS };
 	added_ns added;
 
-	bench_layouts(bench);
 	if (bench_rounds(bench, &subject, variants, N, added) < 0)
 		return -ENODATA;
 	bench_ratio(&subject, "full_8", added[FULL_8], added[CONTROL], 0);
@@ -222,17 +222,27 @@ static int bench_all(const struct bench *bench)
 	return err ? err : bench_seldom(bench);
 }
 
+static int measure(const struct options *options)
+{
+	int err = getenv("BENCH_PEERS") ? 0 : layouts_print(options);
+
+	if (err < 0 || getenv("BENCH_LAYOUTS"))
+		return err;
+	struct bench *bench = bench_new(options);
+	err = getenv("BENCH_PEERS") ? bench_peers(bench) : bench_all(bench);
+	bench_free(bench);
+	return err;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = { 0 };
 
 	if (options_parse(&options, argc, argv) != OPTIONS_RUN)
 		return EXIT_FAILURE;
-	struct bench *bench = bench_new(&options);
-	int err = getenv("BENCH_PEERS") ? bench_peers(bench) : bench_all(bench);
+	int err = measure(&options);
 	if (err < 0)
 		printf("cannot measure: %s\n", strerror(-err));
-	bench_free(bench);
 	options_free(&options);
 	return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -59,5 +59,3 @@ int bench_rounds(const struct bench *bench, const struct subject *subject,
 /* The median of the ratios of two variants, round by round; bar 0: only to be read. */
 void bench_ratio(const struct subject *subject, const char *what, const double a[ADDED_ROUNDS],
 		 const double b[ADDED_ROUNDS], double bar);
-/* Prints how the maps of all probes are laid out on hosts with more CPUs. */
-void bench_layouts(const struct bench *bench);

@@ -37,6 +37,25 @@ static const struct btf_var_secinfo *find_variable(const struct btf *btf, const 
 	return NULL;
 }
 
+const void *object_constant(const struct bpf_object *object, const char *name)
+{
+	const struct btf_var_secinfo *info =
+		find_variable(bpf_object__btf(object), ".rodata", name);
+	const struct bpf_map *map;
+	size_t room = 0;
+
+	bpf_object__for_each_map(map, object)
+	{
+		const char *initial = strstr(bpf_map__name(map), ".rodata")
+					      ? bpf_map__initial_value((struct bpf_map *)map, &room)
+					      : NULL;
+
+		if (initial && info && info->offset + info->size <= room)
+			return initial + info->offset;
+	}
+	return NULL;
+}
+
 int object_set_constant(struct bpf_object *object, const char *name, const void *value, size_t size)
 {
 	const struct btf_var_secinfo *info =

@@ -36,6 +36,8 @@ struct attachment {
 /* Sets a `const volatile` of an object that is not loaded yet, by its name. -ENOENT without it. */
 int object_set_constant(struct bpf_object *object, const char *name, const void *value,
 			size_t size);
+/* What it is set to; NULL for an object without it. */
+const void *object_constant(const struct bpf_object *object, const char *name);
 /* A map of the object by name; NULL without it. */
 struct bpf_map *object_map(const struct bpf_object *object, const char *name);
 /* Maps an array with BPF_F_MMAPABLE, writable; *ret_size for munmap(). NULL with errno. */
