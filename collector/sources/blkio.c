@@ -49,7 +49,8 @@ static const struct metric metrics[] = {
 		.name = "container_blkio_bytes_total",
 		.help = "Bytes of block requests that the disk has done. By the count of "
 			"container_blkio_duration_seconds: the mean size of a request. The bytes of "
-			"io.stat (container_fs_reads_bytes_total) were asked for, and may be waiting.",
+			"io.stat (container_fs_reads_bytes_total) were asked for, and may be waiting. "
+			"High values: see whether the disk takes more; then durations are long.",
 		.unit = "bytes",
 		.labels = { "device", "operation" },
 		.type = METRIC_COUNTER,

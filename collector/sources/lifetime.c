@@ -78,7 +78,8 @@ static const struct metric metrics[] = {
 	},
 	[REMOVED] = {
 		.name = "tallyman_cgroups_removed_total",
-		.help = "Cgroups removed since the exporter started, as the kernel counts them.",
+		.help = "Cgroups removed since the exporter started, as the kernel counts them. High "
+			"rates: containers or jobs that end as soon as they begin.",
 		.type = METRIC_COUNTER,
 		.scope = SCOPE_HOST,
 	},
@@ -86,7 +87,7 @@ static const struct metric metrics[] = {
 		.name = "tallyman_cgroups_short_lived_total",
 		.help = "Cgroups that were made and removed between two looks: known from the kernel's "
 			"events alone, with what /api/v1/events tells, and without samples of their "
-			"own.",
+			"own. High rates: what they used is in the numbers of their parents only.",
 		.type = METRIC_COUNTER,
 		.scope = SCOPE_HOST,
 	},
