@@ -61,7 +61,7 @@ export function Heatmap({ answer, width, height, range, theme }) {
     for (let power = Math.floor(bottom / Math.LN10); power * Math.LN10 <= top; power++) {
       for (const value of steps.map((step) => step * 10 ** power).filter((v) => Math.log(v) >= bottom && Math.log(v) <= top)) {
         const { text, suffix } = format(value, 0);
-        context.fillText(text + (suffix ?? ''), LEFT - 6, y(value) + 4);
+        context.fillText(text + (suffix ?? ''), LEFT - 6, Math.max(10, y(value) + 4));
       }
     }
     context.textAlign = 'center';
