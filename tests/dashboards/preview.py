@@ -10,6 +10,7 @@ preview.jsx for what this is and what it is not."""
 import argparse
 import html
 import json
+import math
 import os
 import pathlib
 import re
@@ -156,7 +157,7 @@ def main():
         name, _, value = choice.partition("=")
         wanted.setdefault(name, []).append(value)
     options.folder.mkdir(parents=True, exist_ok=True)
-    server = Server(options.url, int(options.at), options.span)
+    server = Server(options.url, math.ceil(options.at), options.span)
     status = 0
     with tempfile.TemporaryDirectory(prefix="tallyman-preview-") as folder:
         script = bundle(folder)

@@ -40,11 +40,12 @@ class Answers:
 
 
 def last_scrape(server, job=".+"):
-    """A time at which there is a scrape: an emulated machine may miss one."""
-    now = time.time()
-    found = server.api("query_range", query=f'up{{job=~"{job}"}} == 1', start=now - 100, end=now, step=1)["result"]
+    """The time of the last good scrape: an emulated machine may miss one. It is asked for at that time and not at any
+    later one, for a scrape that is under way and fails takes away, from when it began, what was there before."""
+    good = f'max_over_time((timestamp(up{{job=~"{job}"}}) and up{{job=~"{job}"}} == 1)[100s:1s])'
+    found = [float(time_of) for _, time_of in server.query(good)]
     require(found, "no scrape in the last 100 seconds")
-    return float(found[0]["values"][-1][0])
+    return max(found)
 
 
 def is_number(result):
