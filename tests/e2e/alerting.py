@@ -31,15 +31,15 @@ def fetch():
 
 
 def scale(text, factor, less):
-    """The text of a rule file with every duration divided: `for` by `factor`, and what increase() counts in, which is
-    right with two scrapes; by `less` what rules look back upon else, ranges and offsets, and horizons of predictions,
-    which are written as `N * 3600`. Thresholds stay."""
+    """The text of a rule file with every duration divided: by `factor` what `for` and `offset` say, and what increase()
+    counts in, which is right with two scrapes; by `less` the ranges that rules look back upon else, and horizons of
+    predictions, which are written as `N * 3600`. Thresholds stay."""
     def shorter(by):
         return lambda match: f"{match[1]}{round(int(match[2]) * UNITS[match[3]] * 1000 / by)}ms{match[4]}"
 
     text = re.sub(r"(\bincrease\([^()[\]]*\[)(\d+)([smhd])(\])", shorter(factor), text)
     text = re.sub(r"(\[)(\d+)([smhd])(\])", shorter(less), text)
-    text = re.sub(r"(\boffset )(\d+)([smhd])()", shorter(less), text)
+    text = re.sub(r"(\boffset )(\d+)([smhd])()", shorter(factor), text)
     text = re.sub(r"(\bfor: )(\d+)([smhd])()", shorter(factor), text)
     return re.sub(r"\* 3600\b", f"* {3600 / less:g}", text)
 

@@ -16,10 +16,9 @@ its labels, no other comes, and each ends once its cause is gone. tests/vm/test_
   here, so that more than 8 s are slow.
 - ContainerRequestsFail, ...FailSlowly, ...Slow, ...Hang: servers of HTTP that are asked all the time.
 
-The rules are those of dashboards/rules/ with `for` divided by FACTOR and what they look back upon by LESS. Nothing here
-has a quota or a limit of memory: ContainerCPUNearQuota and ContainerMemoryReachesLimitSoon are proved by promtool alone
-(tests/rules/), as are shipped durations and objectives over days: of these is seen here that they come, and that they
-go when the share of failures falls."""
+The rules are those of dashboards/rules/ with `for` divided by FACTOR and what they look back upon by LESS. Shipped
+durations and objectives over days are proved by promtool (tests/rules/): of these is seen here that they come, and that
+they go when the share of failures falls."""
 
 import contextlib
 import http.client

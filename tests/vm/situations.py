@@ -35,6 +35,7 @@ FIRST = {
     "ContainerStalledOnIO": {"plain2"},
     "ContainerStalledOnMemory": {"bundle-crun"},
     "ContainerCPUThrottled": {"hostnet"},
+    "ContainerCPUNearQuota": {"hostnet"},
     "ContainerIOAtLimit": {"bundle-runc"},
     "ContainerThreadsNearLimit": {"pcgroupfs"},
     "ContainerForksFail": {"pcgroupfs"},
@@ -44,14 +45,15 @@ FIRST = {
     "ContainerFilesNearLimit": {"plain1"},
 }
 SECOND = {
+    "ContainerMemoryReachesLimitSoon": {"pweb"},
     "ContainerOOMKilled": {"cgroupfs"},
     "ContainerStorageFull": {"/srv/small"},
     "ContainerStalledOnCPU": {"victim"},
 }
-# These come when the machine has time enough to use up a quota all the while, or to bring memory back; and what swaps waits
-# for the disk, too, which is told until it is seen to wait for memory: not awaited.
-MAYBE = {"ContainerCPUNearQuota": {"hostnet"}, "ContainerMemoryNearLimit": {"bundle-crun"},
-         "ContainerStalledOnIO": {"bundle-crun"}}
+# These come when the machine has time enough to bring memory back; and what swaps waits for the disk, too, which is told
+# until it is seen to wait for memory; load.STEADY grows for dashboards: not awaited.
+MAYBE = {"ContainerMemoryNearLimit": {"bundle-crun"}, "ContainerStalledOnIO": {"bundle-crun"},
+         "ContainerMemoryReachesLimitSoon": {"c1"}}
 # An exporter on this host that has every trouble which can be made on the spot.
 SICK = {
     "TallymanIdentityMissing": {""},
@@ -65,16 +67,16 @@ FIND = r"""
 cg=/sys/fs/cgroup
 hungry=$(docker inspect -f '{{.State.Pid}}' cgroupfs)
 hostnet=$(docker inspect -f '{{.State.Pid}}' hostnet)
-forker=$(podman inspect -f '{{.State.Pid}}' pcgroupfs)
+read -r -d '' forker leaker < <(podman inspect -f '{{.State.Pid}}' pcgroupfs pweb) || true
 crawler=$(cri_task api web-cgfs)
 swapper=$(crun state bundle-crun | jq .pid)
 writer=$(runc state bundle-runc | jq .pid)
 opener=$(task default plain1)
 waiter=$(task default plain2)
-for name in hungry hostnet forker crawler swapper writer waiter; do
+for name in hungry hostnet forker leaker crawler swapper writer waiter; do
 	declare "${name}_at=$(cgroup_of "${!name}")"
 done
-declare -p cg opener {hungry,hostnet,forker,crawler,swapper,writer,waiter}{,_at} > /run/places
+declare -p cg opener {hungry,hostnet,forker,leaker,crawler,swapper,writer,waiter}{,_at} > /run/places
 """
 
 # evict NAME ends all in it but that process.
@@ -126,8 +128,16 @@ echo '254:0 wbps=131072' > "$cg$writer_at/io.max"
 for n in 1 2 3 4 5 6; do # so many that something waits for the limit all the time
 	enter "$writer_at" dd if=/dev/zero of=/var/tmp/limited$n bs=128k oflag=direct
 done
-echo '3000 100000' > "$cg$hostnet_at/cpu.max"
+echo '30000 1000000' > "$cg$hostnet_at/cpu.max" # in long periods: one that a busy machine is late for is not lost
 enter "$hostnet_at" sh -c 'while :; do :; done'
+# Of its 64 MiB almost two thirds soon, and a little more all the time.
+enter "$leaker_at" python3 -c '
+import time
+held = [b"x" * (36 << 20)]
+while len(held) < 400:
+	held.append(b"x" * (1 << 15))
+	time.sleep(1)
+time.sleep(1000000)'
 mkdir /run/crawler
 mount -t tmpfs crawler /run/crawler
 echo 16M > "$cg$crawler_at/memory.high"
@@ -167,6 +177,7 @@ done
 evict waiter
 rmdir "$cg/isle"
 in_container filler 'rm -f /f* /file /more'
+evict leaker
 rm -f /proc/"$hungry"/root/dev/shm/a
 echo 100 > "$cg$forker_at/pids.max"
 prlimit --pid "$opener" --nofile=1024

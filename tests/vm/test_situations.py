@@ -9,8 +9,7 @@ everybody has one at times. What is no cause of it, tests/rules/ proves.) At las
 every expression of theirs: the probes are on for that, with other load; in make test-full all the time.
 
 The rules are those of dashboards/rules/ with every duration divided by situations.FACTOR or .LESS; shipped
-durations are proved by promtool (tests/rules/), and so are ContainerCPUNearQuota and ContainerMemoryReachesLimitSoon, which
-have no cause here that comes when it is called. The rest about Tallyman itself, and requests: tests/host/test_alerts_live.py."""
+durations are proved by promtool (tests/rules/). The rest about Tallyman itself, and requests: tests/host/test_alerts_live.py."""
 
 import contextlib
 import re
