@@ -107,18 +107,28 @@ FORKS = r"""
 done) > /dev/null 2>&1 < /dev/null &
 """
 
-# A pod that is asked by another container, a web server that is asked by the host and by somebody rude.
+# A pod that is asked by another container, a web server that is asked by the host and by somebody rude, who does not
+# answer either.
 NETWORK = r"""
 web=$(docker inspect -f '{{.NetworkSettings.IPAddress}}' web)
 (setsid sh -c "while :; do curl -s -o /dev/null http://$web/log0; sleep 2; done") > /dev/null 2>&1 < /dev/null &
 cat > /run/rude.py <<'P'
 import socket, struct, sys, time
+full = socket.socket()
+full.bind(("127.0.0.1", 0))
+full.listen(0)
 while True:
+    late = [socket.socket() for _ in range(3)]
+    for one in late:
+        one.setblocking(False)
+        one.connect_ex(full.getsockname())
     with socket.create_connection((sys.argv[1], 80)) as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     with socket.socket() as nobody:
         nobody.connect_ex(("127.0.0.1", 9))
     time.sleep(3)
+    for one in late:
+        one.close()
 P
 enter "$worker_at" python3 /run/rude.py "$web"
 for at in "$api_at" "$postgres_at" "$worker_at"; do

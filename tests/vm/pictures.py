@@ -43,6 +43,8 @@ def main():
     minutes = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     with beds.Bed(FLAGS) as bed:
         situations.add_disks(bed)
+        # It has ended once, so that there is an exit code; longer ago than --containers.settle.
+        bed.guest("docker restart -t 1 web > /dev/null\nsleep 8")
         load.start(bed)
         job = prometheus.scrape_config("cadvisor", bed.port, honor_labels=True, scrape_interval="15s",
                                        scrape_timeout="15s", relabel_configs=[
