@@ -64,10 +64,9 @@ static void reply_unknown(struct http_reply *reply, const struct http_request *r
 			  const struct http_parameter *parameter, const char *what,
 			  const char *nearest)
 {
-	http_reply_problem(reply, request, 400, "%s=%s: there is no such %s%s%s%s.",
-			   parameter->name, parameter->value, what,
-			   nearest ? "; did you mean " : "", nearest ? nearest : "",
-			   nearest ? "?" : "");
+	http_reply_problem(reply, request, 400, "%s=%s: there is no such %s%s%s%s", parameter->name,
+			   parameter->value, what, nearest ? "; did you mean " : "",
+			   nearest ? nearest : "", nearest ? "?" : ".");
 }
 
 /* The bits of all parameters of that name; -EINVAL after a problem document. */

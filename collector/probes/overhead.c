@@ -127,7 +127,7 @@ static void end_window(struct overhead *overhead)
 				continue;
 			load->run_ns[i] = (double)(time_ns - load->window[i].time_ns) /
 					  (double)(runs - load->window[i].runs);
-			load->measured = true;
+			load->measured[i] = true;
 		}
 	}
 	close(overhead->window_fd);

@@ -27,7 +27,7 @@ struct load {
 	enum probe_mode mode, wanted;
 	uint64_t runs[ATTACHMENT_PROGRAMS_MAX]; /* at the last tick */
 	double run_ns[ATTACHMENT_PROGRAMS_MAX]; /* of one run */
-	bool measured;				/* else `run_ns` is probe->usual_run_ns */
+	bool measured[ATTACHMENT_PROGRAMS_MAX]; /* else `run_ns` is probe->usual_run_ns */
 	double cost_ns;				/* ever */
 	double shares[OVERHEAD_TICKS];		/* of all CPUs, the latest ticks */
 	double event_ns

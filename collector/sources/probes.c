@@ -156,7 +156,7 @@ static void add_program(struct adding *adding, const struct load *load, unsigned
 	const char *hook =
 		arena_strdup(&adding->snapshot->arena, bpf_program__section_name(program));
 	const char *const info[] = { adding->probe, name, hook };
-	const char *const cost[] = { adding->probe, name, load->measured ? "true" : "false" };
+	const char *const cost[] = { adding->probe, name, load->measured[i] ? "true" : "false" };
 
 	if (!attachment->links[i])
 		return;
