@@ -62,9 +62,13 @@ static uint64_t print_probes(const struct probe_setup *setup)
 		const char *reason = NULL;
 		void *state = NULL;
 
-		if (!sources[i]->probe ||
-		    probe_open(sources[i]->probe, setup, &state, &reason, &failure) < 0)
+		if (!sources[i]->probe)
 			continue;
+		if (probe_open(sources[i]->probe, setup, &state, &reason, &failure) < 0) {
+			printf("layout for %u CPUs: without %s, which cannot be opened: %s\n",
+			       setup->n_cpus, sources[i]->name, reason ? reason : failure);
+			continue;
+		}
 		print_layout(sources[i]->name, setup->n_cpus, probe_attachment(state));
 		if (!sources[i]->optional)
 			memory += probe_attachment(state)->memory;

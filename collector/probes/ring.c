@@ -65,8 +65,12 @@ static int make_maps(struct ring *ring)
 	if (memory == MAP_FAILED)
 		return -errno;
 	ring->counts = memory;
-	for (int i = 0; i < N_MAPS; i++)
-		ring->memory += map_bytes(ring->fds[i]);
+	/* Before Linux 6.4 the kernel's account has nothing of a ring. */
+	for (int i = 0; i < N_MAPS; i++) {
+		uint64_t bytes = map_bytes(ring->fds[i]);
+
+		ring->memory += i == EVENTS && bytes < RING_BYTES ? RING_BYTES : bytes;
+	}
 	return 0;
 }
 

@@ -62,6 +62,8 @@ def check_loads(bed):
         support.equal({s.labels["mode"] for s in samples["tallyman_probe_mode"]}, {"full"})
     with bed.check("probes", "kernel memory"):
         total = sum(float(s.value) for s in samples["tallyman_probe_map_bytes"])
+        shared = float(support.value(samples, "tallyman_probe_map_bytes", probe="shared"))
+        require(shared > beds.MIB, f"{shared} bytes for the ring and the places of cgroups")
         require(0 < total <= 96 * beds.MIB, f"{total} bytes")
 
 
