@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: plain serial timeout=900
+# tests/run: plain timeout=900
 """Waiting for a CPU: real containers that share one against /proc/PID/schedstat, and CPU quotas against
 cpu.stat. Containers stand still (frozen) while their numbers are compared."""
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: plain serial timeout=900 kernels=6.12 long-kernels=6.1,6.12
+# tests/run: plain timeout=900 kernels=6.12 long-kernels=6.1,6.12
 """A storm of containers between two scrapes loses none: each cgroup that the kernel's tracepoints say
 was made and removed has a start and an end in /api/v1/events, under its name. 1,000 within a minute
 that consist of a cgroup, a process and a file; 100 that runc and crun make."""
