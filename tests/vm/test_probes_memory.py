@@ -118,8 +118,9 @@ echo "@@ $(($(date +%s%N) - start)) $(stalled /tallyman-high) $(
           f"{events} events, wall {wall / 1e9:.3f} s")
     # A call is no event when by then there is no more to be freed, as others have done it: it ends at once.
     require(0 < count - short <= events, f"{count} times, {short} of them short, the kernel says {events}")
-    # All the pressure of this group is made there; and there is one task.
-    require(0.1 < 0.9 * stalled / 1e6 <= total <= wall / 1e9, f"{total} s within {wall / 1e9} s, pressure {stalled / 1e6} s")
+    # Almost all the pressure of this group is made there, some by waiting for pages that were dropped; and there is
+    # one task.
+    require(0.1 < 0.7 * stalled / 1e6 <= total <= wall / 1e9, f"{total} s within {wall / 1e9} s, pressure {stalled / 1e6} s")
     support.equal(series_of(samples, f"{HIGH}_count", "/tallyman-quiet"), [], "of a group without memory.high")
 
 
