@@ -15,6 +15,10 @@ DOCKER = "docker run -d --name {0} demo/busybox:1.0 sleep 1000000"
 PODMAN = "podman run -d --name {0} --network none localhost/demo/busybox:1.0 sleep 1000000"
 ROOTLESS = "as_dock podman run -d --name {0} --network none localhost/demo/busybox:1.0 sleep 1000000"
 CTR = "ctr run -d demo.local/busybox:1.0 {0} sleep 1000000"
+CTR_STOP = "ctr -n {1} tasks kill -s 9 {0}; sleep 1; ctr -n {1} tasks rm -f {0}; ctr -n {1} containers rm {0}"
+# A namespace that nobody has told the exporter of.
+CTR_OTHER = """ctr -n other images import /srv/busybox-oci.tar > /dev/null
+ctr -n other run -d demo.local/busybox:1.0 {0} sleep 1000000"""
 NSPAWN = """cp -a /var/lib/machines/m1 /var/lib/machines/{0}
 systemd-run --quiet --unit={0} --collect systemd-nspawn -q -M {0} -D /var/lib/machines/{0} /bin/sleep 1000000
 for _ in $(seq 100); do machinectl show {0} > /dev/null 2>&1 && break; sleep 0.1; done"""
@@ -51,8 +55,9 @@ KINDS = {
                          "as_dock podman rm -t 0 -f {0}", {"name": "{0}", "image": "localhost/demo/busybox:1.0"}),
     "containerd CRI": (cri_start, "cri_task main {0}", 0, CRI_STOP,
                        {"pod": "{0}", "namespace": "fresh", "container": "main", "image": "demo.local/busybox:1.0"}),
-    "containerd ctr": (CTR, "task default {0}", 0, "ctr tasks kill -s 9 {0}; sleep 1; ctr tasks rm -f {0}; ctr containers rm {0}",
-                       {"name": "{0}"}),
+    "containerd ctr": (CTR, "task default {0}", 0, CTR_STOP.replace("{1}", "default"), {"name": "{0}"}),
+    "containerd ctr, a new namespace": (CTR_OTHER, "task other {0}", 0, CTR_STOP.replace("{1}", "other"),
+                                        {"name": "{0}"}),
     "crun": (lambda name, _: RUNC.format(name, "crun"), "crun state {0} | jq .pid", 0, "crun delete -f {0}", {"name": "{0}"}),
     "runc": (lambda name, _: RUNC.format(name, "runc"), "runc state {0} | jq .pid", 0, "runc delete -f {0}", {"name": "{0}"}),
     "systemd service": (SYSTEMD, "systemctl show -P MainPID {0}", 0, "systemctl stop {0}", {}),

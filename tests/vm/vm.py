@@ -32,8 +32,9 @@ END = b"\n@@RC="
 MEMORY_MB = 2048
 # With a thread for each of the guest's processors QEMU 7.2 now and then runs code that the guest's kernel has just
 # patched: it dies in an int3 that is no longer there within a minute of BPF_ENABLE_STATS being turned on and off.
-# Two machines at a time keep two cores busy anyway.
+# Two machines at a time keep two cores busy anyway. One that is prepared is alone, and runs no probes.
 THREADS = "tcg,thread=single"
+THREADS_PREPARING = "tcg,thread=multi"
 COMMAND_LINE = ("console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off systemd.show_status=false "
                 "apparmor=0 selinux=0 root=/dev/vda rw")
 
@@ -55,7 +56,7 @@ def free_port():
 class Machine:
     """One running guest. `disk` is written to; with `restore` it continues from that saved state."""
 
-    def __init__(self, kernel, disk, restore=None, forwards=()):
+    def __init__(self, kernel, disk, restore=None, forwards=(), threads=THREADS):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tallyman-vm-"))
         self.agent_port = free_port()
         files = CACHE / "kernels" / kernel
@@ -64,7 +65,7 @@ class Machine:
             network += f",hostfwd=tcp:127.0.0.1:{host}-:{guest}"
         command = [
             "setpriv", "--pdeathsig", "KILL",  # it never outlives us
-            "qemu-system-x86_64", "-accel", THREADS, "-cpu", "max", "-smp", "2",
+            "qemu-system-x86_64", "-accel", threads, "-cpu", "max", "-smp", "2",
             "-m", str(MEMORY_MB), "-display", "none", "-no-reboot", "-nodefaults",
             "-serial", f"file:{self.folder}/console.log",
             "-monitor", f"unix:{self.folder}/monitor,server=on,wait=off",
@@ -250,7 +251,7 @@ def prepare_locked(kernel):
     stamp.unlink(missing_ok=True)
     disk.unlink(missing_ok=True)
     make_disk(disk)
-    with Machine(kernel, disk) as machine:
+    with Machine(kernel, disk, threads=THREADS_PREPARING) as machine:
         machine.connect(time.monotonic() + 180).close()
         machine.set_clock()
         provision(machine)
