@@ -179,8 +179,13 @@ for name in crawler swapper writer hostnet forker; do
 	evict $name
 done
 docker rm -f flapper > /dev/null
-runc delete -f pinched
-rmdir "$cg/pinch"
+echo 1 > "$cg/pinch/cgroup.kill"
+for _ in $(seq 50); do # it removes the group, which has to be empty
+	runc delete -f pinched > /dev/null 2>&1
+	rmdir "$cg/pinch/pinched" "$cg/pinch" 2> /dev/null
+	[ -d "$cg/pinch" ] || break
+	sleep 0.2
+done
 enter "$hungry_at" busybox tail /dev/zero
 in_container filler 'dd if=/dev/zero of=/more bs=1M count=10 2> /dev/null; true'
 echo +cpuset > "$cg/cgroup.subtree_control"
