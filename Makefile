@@ -99,8 +99,8 @@ bpf = clang -g -O2 -target bpf $(BPF_FLAGS) -D__TARGET_ARCH_$(1) -I. -I/usr/incl
 	-Wall -Werror -MMD -MP -c -o $@ $<
 BPF_ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
 
-# Compare and swap: since 5.12.
-%/connections.bpf.o %/connections.bpf.other.o: BPF_FLAGS := -mcpu=v3
+# Compare and swap, and the value that an atomic operation found: version 3 of the instructions, since 5.12.
+%/connections.bpf.o %/connections.bpf.other.o %/requests.bpf.o %/requests.bpf.other.o: BPF_FLAGS := -mcpu=v3
 
 $(BUILD)/%.bpf.o: %.bpf.c
 	$(call say,BPF)
@@ -111,9 +111,6 @@ $(BUILD)/%.bpf.other.o: %.bpf.c
 	$(call say,BPF)
 	@mkdir -p $(@D)
 	$(Q)$(call bpf,$(if $(filter x86,$(BPF_ARCH)),arm64,x86))
-
-# Locks need the value that an atomic operation found: version 3 of the instructions, in Linux 5.12.
-$(BUILD)/bpf/requests.bpf.o $(BUILD)/bpf/requests.bpf.other.o: BPF_FLAGS := -mcpu=v3
 
 # What bpftool writes is not ours to tidy.
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
