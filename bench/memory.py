@@ -7,8 +7,7 @@ import statistics
 import time
 
 from bench.support import tree
-from bench.support.daemon import (FULL, Daemon, Workloads, figure, has_flag,
-                                  kernel_memory, note, raise_fd_limit, slope)
+from bench.support.daemon import FULL, Daemon, Workloads, figure, kernel_memory, note, raise_fd_limit
 
 WORKLOADS = 1000
 MIB = 1024 * 1024
@@ -60,8 +59,8 @@ def hold(where, flags, barred):
 
 
 def idle(flags):
-    off = [f"--no-collector.{name}" for name in ("filesystem", "runqueue", "blkio", "syscalls",
-                                                  "lifetime") if has_flag(f"collector.{name}")]
+    off = [f"--no-collector.{name}" for name in ("filesystem", "runqueue", "blkio", "memory_stalls", "syscalls",
+                                                  "lifetime", "connections")]
     with Daemon(*flags, *off) as daemon:
         for _ in range(3):
             daemon.scrape()
@@ -102,7 +101,8 @@ def growth():
          f"{min(anon) // 1024} to {max(anon) // 1024} KiB")
     figure("memory/remembered", (full - empty) / 1e6, "MB", method="rise of RssAnon while more "
            f"than {FILL_SCRAPES * CHURN_GROUPS} groups came and went: more than are remembered")
-    figure("memory/growth", slope(anon) / CHURN_EACH, "bytes/group", 8 if FULL else 16,
+    figure("memory/growth", statistics.linear_regression(range(len(anon)), anon).slope / CHURN_EACH, "bytes/group",
+           8 if FULL else 16,
            runs=CHURN_SCRAPES, method="slope of RssAnon after the first tenth, for each group that "
            "came and went; a forgotten allocation would be 32 or more")
     figure("memory/growth_fds", abs(fds), "fds", 0, runs=CHURN_SCRAPES,

@@ -30,14 +30,6 @@ def value(text, name):
     return float(re.search(rf"^{name} (\S+)$", text, re.M)[1])
 
 
-def r_squared(xs, ys):
-    """1 when the points are on a straight line."""
-    mean_x, mean_y = statistics.mean(xs), statistics.mean(ys)
-    sxy = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys))
-    sxx, syy = sum((x - mean_x) ** 2 for x in xs), sum((y - mean_y) ** 2 for y in ys)
-    return sxy ** 2 / (sxx * syy)
-
-
 def measure(groups, number):
     """Bytes of the exporter's own and of the kernel's memory with so many groups."""
     groups.tell(f"grow {number}")
@@ -79,7 +71,7 @@ def main():
            method="of these")
     with Workloads(SIZES[0]) as groups:
         anon = [measure(groups, number) for number in SIZES]
-    figure("scale/rss_anon_r_squared", r_squared(SIZES, anon), "", 0.98, better="higher", runs=len(SIZES),
+    figure("scale/rss_anon_r_squared", statistics.correlation(SIZES, anon) ** 2, "", 0.98, better="higher", runs=len(SIZES),
            method="straight line through RssAnon at all sizes: 1 is a straight line")
     figure("scale/rss_anon_each", (anon[-1] - anon[0]) / (SIZES[-1] - SIZES[0]) / 1000, "kB/workload", runs=len(SIZES),
            method="from the smallest size to the largest")

@@ -17,7 +17,7 @@ import time
 
 SETTLE_S = 30
 # Their programs cost and hold something, which exporters that only read files do not have.
-PROBES = ["runqueue", "blkio", "memory_stalls", "syscalls", "lifetime"]
+PROBES = ["runqueue", "blkio", "memory_stalls", "syscalls", "lifetime", "connections"]
 TALLYMAN = "{bin}/tallyman --web.listen-address=127.0.0.1:{port} --log.level=error"
 CADVISOR = "{bin}/cadvisor --listen_ip=127.0.0.1 --port={port}"
 # name: (path of the metrics, command)

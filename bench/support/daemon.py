@@ -138,12 +138,6 @@ class Daemon:
             self.stop()
 
 
-def has_flag(flag):
-    """Whether this build knows an option."""
-    return flag in subprocess.run([BUILD / "tallyman", "--help"], stdout=subprocess.PIPE,
-                                  text=True, check=True).stdout
-
-
 def raise_fd_limit():
     """The exporter takes what it may have: 1,000 workloads need some 9,000 descriptors."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -156,11 +150,3 @@ def kernel_memory():
     """What the kernel has allocated for itself and cannot take back, in bytes."""
     text = pathlib.Path("/proc/meminfo").read_text()
     return int(re.search(r"^SUnreclaim:\s+(\d+)", text, re.M)[1]) * 1024
-
-
-def slope(values):
-    """Of a straight line through values at 0, 1, 2, ..."""
-    n = len(values)
-    mean_x, mean_y = (n - 1) / 2, sum(values) / n
-    return (sum((x - mean_x) * (y - mean_y) for x, y in enumerate(values)) /
-            sum((x - mean_x) ** 2 for x in range(n)))
