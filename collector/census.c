@@ -77,10 +77,9 @@ static bool is_worth_it(const struct census *census)
 /* Whether the files that are read are this kernel's, and no copies. */
 static bool is_of_kernel(const struct census *census)
 {
-	struct statfs cgroups, processes;
+	struct statfs processes;
 
-	return fstatfs(census->hierarchy->root_fd, &cgroups) == 0 &&
-	       cgroups.f_type == CGROUP2_SUPER_MAGIC &&
+	return hierarchy_is_of_kernel(census->hierarchy->root_fd) &&
 	       statfs(census->options->path_procfs, &processes) == 0 &&
 	       processes.f_type == PROC_SUPER_MAGIC;
 }

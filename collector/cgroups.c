@@ -5,8 +5,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <utlist.h>
 
@@ -302,6 +304,13 @@ struct group *hierarchy_find(const struct hierarchy *hierarchy, uint64_t id)
 bool hierarchy_is_part(const struct hierarchy *hierarchy)
 {
 	return hierarchy->root->id != 1;
+}
+
+bool hierarchy_is_of_kernel(int root_fd)
+{
+	struct statfs fs;
+
+	return fstatfs(root_fd, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
 struct group *hierarchy_add(struct hierarchy *hierarchy, uint64_t parent_id, const char *name,

@@ -99,6 +99,8 @@ struct group *hierarchy_add(struct hierarchy *hierarchy, uint64_t parent, const 
 			    uint64_t id);
 /* Whether its root is not the kernel's (whose id is 1), but a group below: --path.cgroupfs, or a namespace. */
 bool hierarchy_is_part(const struct hierarchy *hierarchy);
+/* Whether a directory is in cgroup2 of this kernel, and in no copy of one: ids mean something to programs there. */
+bool hierarchy_is_of_kernel(int root_fd);
 /* Forgets a group that is gone, between two walks. Empties hierarchy->groups until the next one. */
 void hierarchy_remove(struct hierarchy *hierarchy, struct group *group);
 /* The number of a file's name, registering it at the first call. Names are static strings. */

@@ -359,7 +359,7 @@ static void read_records(struct collector *collector, struct snapshot *snapshot)
 		collect_log_reader(&collector->reader, reason,
 				   fast_path_mismatches(collector->fast_path) > 0);
 	snapshot->by_records = !reason;
-	snapshot->files_reason = reason ? arena_strdup(&snapshot->arena, reason) : NULL;
+	snapshot->files_reason = opened_keep(snapshot, reason);
 }
 
 static struct snapshot *collect(struct collector *collector, const struct collect_request *request)

@@ -12,7 +12,7 @@ struct events;
 struct hierarchy;
 struct options;
 
-/* Counters that outlive a scrape and that several parts add to; exported by source_self.c. */
+/* Counters that outlive a scrape and that several parts add to; exported by sources/self.c. */
 struct self_counters {
 	uint64_t workloads_dropped; /* over --cgroups.max, ever */
 	uint64_t labels_shortened;

@@ -6,17 +6,18 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "collector/buffer.h"
+#include "collector/cgroups.h"
 #include "collector/cleanup.h"
 #include "collector/memory.h"
 #include "collector/record_layout.h"
 #include "collector/probes/attachment.h"
+#include "collector/probes/iterator.h"
 
 /* The generated skeleton is no code of ours: its style is not to be checked. */
 #pragma GCC diagnostic push
@@ -41,15 +42,6 @@ struct record_pass {
 	struct wire_record *mapped;
 	size_t size;
 };
-
-/* libbpf's complaints would go to standard error; the caller has a reason of its own to give. */
-static int silent(enum libbpf_print_level level, const char *format, va_list args)
-{
-	(void)level;
-	(void)format;
-	(void)args;
-	return 0;
-}
 
 /* The value of an enumerator of any enumeration: the kernel leaves many of them without a name. */
 static int find_enumerator(const struct btf *kernel, const char *name, uint32_t *ret_value)
@@ -255,26 +247,21 @@ static int load(struct record_pass *pass, int root_fd, unsigned room, const char
 	return pass->mapped ? 0 : -errno;
 }
 
-static bool is_of_kernel(int root_fd)
-{
-	struct statfs statfs;
-
-	return fstatfs(root_fd, &statfs) == 0 && statfs.f_type == CGROUP2_SUPER_MAGIC;
-}
-
 int record_pass_open(int root_fd, unsigned room, struct record_pass **ret_pass,
 		     const char **ret_reason)
 {
 	struct record_pass *pass = xcalloc(1, sizeof(*pass));
 
 	pass->memory_fd = pass->cost_fd = -1;
-	*ret_reason = is_of_kernel(root_fd) ? NULL : "what is read is not cgroup2 of this kernel";
+	*ret_reason = hierarchy_is_of_kernel(root_fd)
+			      ? NULL
+			      : "what is read is not cgroup2 of this kernel";
 	if (*ret_reason) {
 		record_pass_close(pass);
 		return -EOPNOTSUPP;
 	}
-	libbpf_print_fn_t before = libbpf_set_print(silent);
-
+	/* libbpf's complaints would go to standard error; the caller has a reason of its own to give. */
+	libbpf_print_fn_t before = libbpf_set_print(NULL);
 	int err = load(pass, root_fd, room, ret_reason);
 	libbpf_set_print(before);
 	if (err == -EPERM)
@@ -305,19 +292,12 @@ void record_pass_close(struct record_pass *pass)
 	free(pass);
 }
 
-/* Runs a program over all that it is attached to. */
+/* Runs a program over all that it is attached to; it prints nothing. */
 static int run(const struct bpf_link *link)
 {
-	cleanup_close int fd = bpf_iter_create(bpf_link__fd(link));
-	char nothing[8];
-	ssize_t n;
+	cleanup(buffer_free) struct buffer nothing = { 0 };
 
-	if (fd < 0)
-		return -errno;
-	do
-		n = read(fd, nothing, sizeof(nothing));
-	while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
-	return n < 0 ? -errno : 0;
+	return iterator_read(bpf_link__fd(link), SIZE_MAX, &nothing);
 }
 
 /*

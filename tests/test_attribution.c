@@ -370,10 +370,10 @@ static void asks_again_when_descriptors_were_short(void **state)
 	/* Enough to look whether it has changed, not to read it as well. */
 	few = (struct rlimit){ .rlim_cur = (rlim_t)next + 1, .rlim_max = before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-	int err = json_cache_find(cache, root, "list.json", TRUSTED, "a", &entry);
+	int err = json_cache_find(cache, root, "list.json", TRUSTED, "a", &entry, NULL);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(err, -EMFILE);
-	assert_int_equal(json_cache_find(cache, root, "list.json", TRUSTED, "a", &entry), 0);
+	assert_int_equal(json_cache_find(cache, root, "list.json", TRUSTED, "a", &entry, NULL), 0);
 	json_cache_free(cache);
 }
 

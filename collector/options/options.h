@@ -16,9 +16,9 @@ struct string_list {
 	size_t n;
 };
 
-/* A row per option and its defaults: options.c. */
 enum fast_path_choice { FAST_PATH_AUTO, FAST_PATH_OFF };
 
+/* A row per option and its defaults: option_rows.c. */
 struct options {
 	/* --path.*: where to read; a fixture tree or the host's mounts inside a container. */
 	char *path_cgroupfs; /* "" = find it (libcgroup, then mountinfo) */

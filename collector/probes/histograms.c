@@ -451,12 +451,3 @@ uint64_t histograms_lost(const struct histograms *h)
 		lost += sums.cells[i];
 	return sums.events ? sums.events : lost;
 }
-
-uint32_t histograms_used(const struct histograms *h)
-{
-	uint32_t used = 0;
-
-	for (uint32_t i = 1; i < h->n; i++)
-		used += h->owners[i] != 0;
-	return used;
-}

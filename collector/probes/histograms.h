@@ -75,6 +75,5 @@ void histograms_tell_cpus(const struct histograms *histograms, struct wire_cpu c
 void histograms_retire(struct histograms *histograms);
 /* Values that found no free histogram or no slot, ever. */
 uint64_t histograms_lost(const struct histograms *histograms);
-uint32_t histograms_used(const struct histograms *histograms);
 /* Bucket table of bpf/histograms.h: exact for every 64-bit number of nanoseconds. */
 void histograms_fill_buckets(struct wire_bucket buckets[WIRE_BUCKET_ROWS]);

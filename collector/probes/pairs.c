@@ -168,12 +168,3 @@ void pairs_retire(struct pairs *p, pair_visit *visit, void *context)
 		give_back(p, number);
 	}
 }
-
-uint32_t pairs_used(const struct pairs *p)
-{
-	uint32_t used = 0;
-
-	for (uint32_t number = 1; number < p->n; number++)
-		used += p->owners[number] != 0;
-	return used;
-}

@@ -36,5 +36,3 @@ typedef bool pair_visit(void *context, uint32_t slot, uint32_t other, const uint
 void pairs_read(struct pairs *pairs, pair_visit *visit, void *context);
 /* Visits the pairs of slots that retire a last time and gives them back; see struct probe. */
 void pairs_retire(struct pairs *pairs, pair_visit *visit, void *context);
-/* Pairs in use. */
-uint32_t pairs_used(const struct pairs *pairs);

@@ -3,10 +3,8 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "collector/cgroups.h"
@@ -80,10 +78,9 @@ static uint32_t number_of_slots(const struct hierarchy *hierarchy)
 /* Ids of groups mean something to the kernel only when its own hierarchy is read. */
 static const char *prepare(struct probes *probes, const struct hierarchy *hierarchy)
 {
-	struct statfs fs;
 	int cpus;
 
-	if (fstatfs(hierarchy->root_fd, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC)
+	if (!hierarchy_is_of_kernel(hierarchy->root_fd))
 		return "the hierarchy that is read is not the kernel's";
 	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
 		return "the kernel has no type information (/sys/kernel/btf/vmlinux)";
@@ -194,13 +191,6 @@ void probes_update(struct probes *probes, const struct hierarchy *hierarchy)
 	probes->n_charges = 0;
 	if (probes->setup.slots)
 		slots_update(probes->setup.slots, hierarchy, retire, probes);
-}
-
-const struct attachment *probes_attachment(const struct probes *probes, const struct probe *probe)
-{
-	const struct opened *opened = find(probes, probe);
-
-	return opened && opened->state ? probe_attachment(opened->state) : NULL;
 }
 
 unsigned probes_oversee(struct probes *probes, overhead_step *step, void *context)

@@ -30,8 +30,6 @@ void probes_apply(struct probes *probes, const struct options *options,
 void *probes_state(const struct probes *probes, const struct probe *probe, const char **ret_reason);
 /* After discovery: whose the counts are now, and what is given back. */
 void probes_update(struct probes *probes, const struct hierarchy *hierarchy);
-/* What a probe has in the kernel; NULL when it is down or none of ours. */
-const struct attachment *probes_attachment(const struct probes *probes, const struct probe *probe);
 /*
  * Every few seconds: what the probes cost, and the next step down or up when that is asked for by
  * --probe.budget. Returns the milliseconds after which it wants to be called again; 0: no probe is up.

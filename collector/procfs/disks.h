@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The mounted local file systems of the host. Owned by source_filesystem.c.
+ * The mounted local file systems of the host. Owned by sources/filesystem.c.
  */
 #pragma once
 

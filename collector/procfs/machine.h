@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hardware as sysfs tells it: one list of finished values. Used by source_machine.c.
+ * The hardware as sysfs tells it: one list of finished values. Used by sources/machine.c.
  */
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The rows of source_machine.c; those from MACHINE_CPU_CACHE on are the details. */
+/* The rows of sources/machine.c; those from MACHINE_CPU_CACHE on are the details. */
 enum {
 	MACHINE_CPU_CORES,
 	MACHINE_CPU_PHYSICAL_CORES,

@@ -24,15 +24,6 @@ struct process_iterator {
 	struct buffer records; /* struct wire_process, ascending pid */
 };
 
-/* libbpf's complaints would go to standard error; the caller has a reason of its own to give. */
-static int silent(enum libbpf_print_level level, const char *format, va_list args)
-{
-	(void)level;
-	(void)format;
-	(void)args;
-	return 0;
-}
-
 static int compare_records(const void *a, const void *b)
 {
 	const struct wire_process *x = a, *y = b;
@@ -123,7 +114,8 @@ static int load(struct process_iterator *iterator)
 int process_iterator_open(struct process_iterator **ret)
 {
 	struct process_iterator *iterator = xcalloc(1, sizeof(*iterator));
-	libbpf_print_fn_t before = libbpf_set_print(silent);
+	/* libbpf's complaints would go to standard error; the caller has a reason of its own to give. */
+	libbpf_print_fn_t before = libbpf_set_print(NULL);
 	int err = load(iterator);
 
 	libbpf_set_print(before);

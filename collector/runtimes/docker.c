@@ -122,7 +122,7 @@ static void take_digest(const struct runtime_context *context, const struct stor
 		return;
 	cleanup_free char *path = xasprintf("%s/image/%s/repositories.json", store->root, driver);
 	if (json_cache_find(context->json_cache, context->root_fd, path, store->trust,
-			    "Repositories", &repositories) == 0)
+			    "Repositories", &repositories, NULL) == 0)
 		facts->image_digest = digest_of(repositories, facts->image, facts->image_id);
 }
 

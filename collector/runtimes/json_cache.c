@@ -81,16 +81,7 @@ static json_t *by_id(json_t *list)
 }
 
 int json_cache_find(struct json_cache *cache, int root_fd, const char *path, enum trust trust,
-		    const char *id, const json_t **ret_entry)
-{
-	struct file_stamp stamp;
-
-	return json_cache_find_stamped(cache, root_fd, path, trust, id, ret_entry, &stamp);
-}
-
-int json_cache_find_stamped(struct json_cache *cache, int root_fd, const char *path,
-			    enum trust trust, const char *id, const json_t **ret_entry,
-			    struct file_stamp *ret_stamp)
+		    const char *id, const json_t **ret_entry, struct file_stamp *ret_stamp)
 {
 	struct file_stamp stamp;
 	cleanup_close int fd = runtime_file_open(root_fd, path, trust, &stamp);
@@ -115,6 +106,7 @@ int json_cache_find_stamped(struct json_cache *cache, int root_fd, const char *p
 	if (!entry)
 		return cached->err ? cached->err : -ENOENT;
 	*ret_entry = entry;
-	*ret_stamp = cached->stamp;
+	if (ret_stamp)
+		*ret_stamp = cached->stamp;
 	return 0;
 }

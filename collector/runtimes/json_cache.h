@@ -14,10 +14,7 @@ void json_cache_free(struct json_cache *cache);
 /*
  * The first object with this "id" in a file that is an array of objects, or the member of that name in one
  * that is an object: *ret_entry is borrowed until the next call. -ENOENT, or as json_file_read(). A few files are kept.
+ * *ret_stamp is that of the file; NULL: it is of no matter.
  */
 int json_cache_find(struct json_cache *cache, int root_fd, const char *path, enum trust trust,
-		    const char *id, const json_t **ret_entry);
-/* The same, with the stamp of the file that it was found in. */
-int json_cache_find_stamped(struct json_cache *cache, int root_fd, const char *path,
-			    enum trust trust, const char *id, const json_t **ret_entry,
-			    struct file_stamp *ret_stamp);
+		    const char *id, const json_t **ret_entry, struct file_stamp *ret_stamp);

@@ -120,7 +120,7 @@ static void take_digest(const struct runtime_context *context, const struct stor
 	const json_t *image;
 
 	if (facts->image_id && json_cache_find(context->json_cache, context->root_fd, file,
-					       store->trust, facts->image_id, &image) == 0)
+					       store->trust, facts->image_id, &image, NULL) == 0)
 		facts->image_digest = json_string_at(image, "digest", NULL);
 }
 
@@ -155,8 +155,8 @@ static int read_store(const struct runtime_context *context, const struct store 
 		xasprintf("%s/%s-containers/containers.json", store->path, driver);
 	const struct identity *identity = group->identity;
 	const json_t *entry;
-	int err = json_cache_find_stamped(context->json_cache, context->root_fd, file, store->trust,
-					  id, &entry, &ret->stamp);
+	int err = json_cache_find(context->json_cache, context->root_fd, file, store->trust, id,
+				  &entry, &ret->stamp);
 
 	if (err)
 		return err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine's life and its loop over workloads. Formats are in source_cgroup_parse.c. */
+/* The engine's life and its loop over workloads. Formats are in sources/cgroup_parse.c. */
 #include "collector/sources/cgroup_engine.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /*
  * The engine behind all cgroup-file sources: tables of rows in, samples out. It knows the formats
  * that cgroup-v2.rst defines (single value, values, flat keyed, nested keyed) and reads each file once
- * per workload. A source is a table of rows and three lines; see source_cgroup_pids.c.
+ * per workload. A source is a table of rows and three lines; see sources/cgroup_pids.c.
  *
  * How a row finds its number, in `.from`:
  *   .file  "memory.current"; with '*' ("hugetlb.*.max") one file per variant of the table.

@@ -128,16 +128,16 @@ struct rows {
 	uint64_t machine_memory_bytes, machine_swap_bytes;
 };
 
-/* source_cgroup_table.c: rows to files, cells and targets. */
+/* sources/cgroup_table.c: rows to files, cells and targets. */
 void rows_compile(struct rows *rows, const struct options *options);
 /* Whether a word fits a pattern with at most one '*'; *ret_start/_length is what '*' stood for. */
 bool rows_match(const char *pattern, const char *word, size_t length, size_t *ret_start,
 		size_t *ret_length);
 
-/* source_cgroup_parse.c: a file's text into cells. What is no such text sets rows->malformed. */
+/* sources/cgroup_parse.c: a file's text into cells. What is no such text sets rows->malformed. */
 void rows_parse(struct rows *rows, struct rows_file *file, const char *text, size_t length);
 
-/* source_cgroup_labels.c: words and label values. */
+/* sources/cgroup_labels.c: words and label values. */
 /*
  * 0; -ENOBUFS: too many words; -ENODEV: a device that is just going; -EBADMSG: no plain ASCII name, or
  * no MAJ:MIN in a table of block devices.

@@ -62,7 +62,7 @@ extern const size_t n_record_numbers;
  */
 int rows_read_text(struct rows *rows, struct group *group, struct rows_file *file);
 /*
- * source_cgroup_record.c. -EAGAIN: the record does not stand for this file, or for a file of this group that
+ * sources/cgroup_record.c. -EAGAIN: the record does not stand for this file, or for a file of this group that
  * was not read before: what files a group has is the file reader's to find out.
  */
 int rows_read_record(struct rows *rows, struct group *group, struct rows_file *file);

@@ -230,18 +230,13 @@ static void add_listening(struct adding *adding, const struct workload *workload
 static const char *const *edge_labels(struct adding *adding, const struct edge *edge)
 {
 	const struct workload *peer = edge->peer;
-	const char *name = outside_name(adding->state->outside, edge->group);
+	const char *group = outside_name(adding->state->outside, edge->group);
+	const char *name = group ? group : "other", *kind = group ? "outside" : "other";
 	const char *const values[] = {
 		edge->inbound ? "in" : "out",
-		peer   ? peer->path
-		: name ? name
-		       : "other",
-		peer   ? workload_kind_name(peer->kind)
-		: name ? "outside"
-		       : "other",
-		peer   ? workload_title(peer)
-		: name ? name
-		       : "other",
+		peer ? peer->path : name,
+		peer ? workload_kind_name(peer->kind) : kind,
+		peer ? workload_title(peer) : name,
 		peer ? peer->namespace : "",
 		peer ? peer->pod : "",
 	};
@@ -274,7 +269,7 @@ static void add_edge(void *context, const struct edge *edge)
 			   edge->open);
 }
 
-/* All stand there from the first connection of a workload on; reasons when they first occur. */
+/* All stand there as soon as any probe has seen the workload; reasons when they first occur. */
 static void add_tallies(void *context, const struct workload *workload, const uint64_t values[])
 {
 	const uint64_t made = values[WIRE_TCP_CONNECTED] + values[WIRE_TCP_ACCEPTED];

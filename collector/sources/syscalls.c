@@ -245,6 +245,7 @@ struct adding {
 	const struct state *state;
 	struct collection *collection;
 	struct family *families;
+	bool all_in_text;
 	const struct workload *workload;
 	struct histogram_reading classes[N_SYSCALL_CLASSES];
 	struct call_sums sums[WIRE_CALL_WAITS];
@@ -311,8 +312,7 @@ static const struct histogram *make_class(struct adding *adding, enum syscall_cl
 		[CLASS_SYNC] = true,
 		[CLASS_METADATA] = true,
 	};
-	const bool wanted = in_text[class] || options_metric_enabled(adding->collection->options,
-								     metrics[DURATION].name);
+	const bool wanted = adding->all_in_text || in_text[class];
 
 	return (wanted ? histograms_make : histograms_make_native)(adding->state->parts.histograms,
 								   adding->collection->snapshot,
@@ -399,6 +399,7 @@ static int collect(void *opened, struct collection *collection, struct family fa
 	adding->state = state;
 	adding->collection = collection;
 	adding->families = families;
+	adding->all_in_text = options_metric_enabled(collection->options, metrics[DURATION].name);
 	for (unsigned key = 0; key < WIRE_CALL_WAITS; key++) {
 		adding->calls_of[key] = (uint16_t)key;
 		if (state->table->calls[key].waits)

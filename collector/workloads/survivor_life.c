@@ -20,11 +20,6 @@ static struct instance *living(const struct survivors *s, uint64_t id)
 	return instance && !instance->gone ? instance : NULL;
 }
 
-bool survivors_know(const struct survivors *survivors, uint64_t id)
-{
-	return living(survivors, id);
-}
-
 void survivors_reach(struct survivors *survivors, uint64_t id, enum life_stage stage,
 		     uint64_t time_ns)
 {

@@ -94,8 +94,6 @@ void survivors_exit(struct survivors *survivors, uint64_t id, uint64_t time_ns, 
 void survivors_remove(struct survivors *survivors, uint64_t id, uint64_t time_ns);
 /* A process in it was chosen by the OOM killer: told with the next kills. A copy is kept. */
 void survivors_blame(struct survivors *survivors, uint64_t id, const struct victim *victim);
-/* Whether a cgroup is known and there. */
-bool survivors_know(const struct survivors *survivors, uint64_t id);
 /* Whether another pass soon may tell more: how a run has ended, who was killed, what it is called. */
 bool survivors_wait(const struct survivors *survivors);
 /*

@@ -82,20 +82,6 @@ struct query {
 	int64_t since_ms; /* what is older is no longer told */
 };
 
-static bool type_matches(const struct http_request *request, enum event_type type)
-{
-	bool asked = false;
-
-	for (size_t i = 0; i < request->n_parameters; i++) {
-		if (!streq(request->parameters[i].name, "type"))
-			continue;
-		asked = true;
-		if (streq(request->parameters[i].value, event_type_name(type)))
-			return true;
-	}
-	return !asked;
-}
-
 /* The filters are those of workloads. */
 static bool event_matches(const struct http_request *request, const struct event *event)
 {
@@ -109,7 +95,8 @@ static bool event_matches(const struct http_request *request, const struct event
 		.runtime = event->runtime,
 	};
 
-	return type_matches(request, event->type) && filter_matches(request, &workload, NULL);
+	return filter_passes(request, "type", event_type_name(event->type)) &&
+	       filter_matches(request, &workload, NULL);
 }
 
 static bool types_are_known(struct api_call *call)
@@ -161,17 +148,6 @@ static json_t *list_events(struct api_call *call, struct events *events, const s
 	return items;
 }
 
-static json_t *link_to(const struct http_request *request, const char *name, uint64_t number)
-{
-	cleanup_free char *text = NULL;
-	cleanup_free char *link = NULL;
-
-	if (!number || asprintf(&text, "%ju", (uintmax_t)number) < 0)
-		return json_null();
-	link = link_with(request, name, text);
-	return json_string(link);
-}
-
 void api_events(const struct service *service, const struct http_request *request,
 		struct http_reply *reply)
 {
@@ -201,8 +177,9 @@ void api_events(const struct service *service, const struct http_request *reques
 	if (query.table)
 		api_reply_json(&call, items);
 	else
-		api_reply_json(&call, json_pack("{s:o, s:o, s:o, s:o}", "time",
-						json_time(call.snapshot->time_ms), "last",
-						json_count(events_last(events)), "next",
-						link_to(request, "before", next), "items", items));
+		api_reply_json(&call,
+			       json_pack("{s:o, s:o, s:o, s:o}", "time",
+					 json_time(call.snapshot->time_ms), "last",
+					 json_count(events_last(events)), "next",
+					 link_to_number(request, "before", next), "items", items));
 }

@@ -42,6 +42,20 @@ static bool value_matches(enum filter filter, const char *value, const struct wo
 	return streq(texts[filter], value);
 }
 
+bool filter_passes(const struct http_request *request, const char *name, const char *value)
+{
+	bool asked = false;
+
+	for (size_t i = 0; i < request->n_parameters; i++) {
+		if (!streq(request->parameters[i].name, name))
+			continue;
+		asked = true;
+		if (streq(request->parameters[i].value, value))
+			return true;
+	}
+	return !asked;
+}
+
 bool filter_matches(const struct http_request *request, const struct workload *workload,
 		    const struct snapshot *snapshot)
 {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "collector/cleanup.h"
+#include "collector/memory.h"
 
 void link_encode(struct buffer *out, const char *text)
 {
@@ -43,4 +44,14 @@ char *link_with(const struct http_request *request, const char *name, const char
 	add_parameter(&out, separator, name, value);
 	buffer_putc(&out, '\0');
 	return out.data; /* malloc'ed: the caller frees it */
+}
+
+json_t *link_to_number(const struct http_request *request, const char *name, uint64_t number)
+{
+	if (!number)
+		return json_null();
+	cleanup_free char *text = xasprintf("%ju", (uintmax_t)number);
+	cleanup_free char *link = link_with(request, name, text);
+
+	return json_string(link);
 }

@@ -24,5 +24,7 @@ void api_reply_list(struct api_call *call, const struct list *list);
 /* Whether a workload passes the filters among the parameters: equal values, repeated ones are "or". */
 bool filter_matches(const struct http_request *request, const struct workload *workload,
 		    const struct snapshot *snapshot);
+/* The same for what only some lists have: whether a value is among those that are asked for under a name, if any are. */
+bool filter_passes(const struct http_request *request, const char *name, const char *value);
 /* false: a filter's value is impossible, and 400 was answered. */
 bool filter_check(struct api_call *call);

@@ -17,29 +17,15 @@ struct query {
 	bool table;
 };
 
-/* Filters of requests' own: any value of these is one that a request may have. */
-static bool passes(const struct http_request *request, const char *name, const char *value)
-{
-	bool asked = false;
-
-	for (size_t i = 0; i < request->n_parameters; i++) {
-		if (!streq(request->parameters[i].name, name))
-			continue;
-		asked = true;
-		if (streq(request->parameters[i].value, value))
-			return true;
-	}
-	return !asked;
-}
-
 static bool is_listed(const struct api_call *call, const struct request_sample *sample)
 {
 	const struct http_request *request = call->request;
 
-	return passes(request, "why", sample->why) && passes(request, "side", sample->side) &&
-	       passes(request, "protocol", sample->protocol) &&
-	       passes(request, "operation", sample->operation) &&
-	       passes(request, "status", sample->status) &&
+	return filter_passes(request, "why", sample->why) &&
+	       filter_passes(request, "side", sample->side) &&
+	       filter_passes(request, "protocol", sample->protocol) &&
+	       filter_passes(request, "operation", sample->operation) &&
+	       filter_passes(request, "status", sample->status) &&
 	       filter_matches(request, sample->workload, call->snapshot);
 }
 
@@ -113,16 +99,6 @@ static json_t *list_requests(const struct api_call *call, struct query *query, u
 	return items;
 }
 
-static json_t *link_to_next(const struct http_request *request, uint64_t number)
-{
-	if (!number)
-		return json_null();
-	cleanup_free char *text = xasprintf("%ju", (uintmax_t)number);
-	cleanup_free char *link = link_with(request, "before", text);
-
-	return json_string(link);
-}
-
 static bool is_word(const char *const words[], const char *value)
 {
 	while (*words && !streq(*words, value))
@@ -179,7 +155,8 @@ void api_requests(const struct service *service, const struct http_request *requ
 	if (query.table)
 		api_reply_json(&call, items);
 	else
-		api_reply_json(&call, json_pack("{s:o, s:o, s:o}", "time",
-						json_time(call.snapshot->time_ms), "next",
-						link_to_next(request, next), "items", items));
+		api_reply_json(&call,
+			       json_pack("{s:o, s:o, s:o}", "time",
+					 json_time(call.snapshot->time_ms), "next",
+					 link_to_number(request, "before", next), "items", items));
 }
