@@ -38,15 +38,6 @@ enum {
 	NS_PER_US = 1000,
 };
 
-/* Interrupts run these, too. */
-static __always_inline void count_run(__u32 program)
-{
-	struct wire_cpu *cpu = this_cpu();
-
-	if (cpu)
-		__sync_fetch_and_add(&cpu->runs[program], 1);
-}
-
 static __always_inline __u32 slot_of_socket(const struct sock *sock)
 {
 	struct cgroup *group = sock->sk_cgrp_data.cgroup;
@@ -125,12 +116,13 @@ static __always_inline void finish(const struct sock *sock)
 {
 	struct connection *connection = connection_of(sock, false);
 	const struct tcp_sock *tcp = (const void *)sock;
-	__u64 rtt_us = BPF_CORE_READ(tcp, srtt_us) >> 3;
+	__u64 rtt_us;
 	__u32 slot;
 
 	if (!connection || !connection->open)
 		return;
 	connection->open = false;
+	rtt_us = BPF_CORE_READ(tcp, srtt_us) >> 3;
 	slot = slot_of_socket(sock);
 	tally_add(slot, WIRE_TCP_CLOSED, 1);
 	tally_add(slot, WIRE_TCP_SENT, BPF_CORE_READ(tcp, bytes_acked));

@@ -24,3 +24,12 @@ static __always_inline struct wire_cpu *this_cpu(void)
 
 	return bpf_map_lookup_elem(&cpus, &cpu);
 }
+
+/* For programs that interrupts run, too, or that can be preempted. */
+static __always_inline void count_run(__u32 program)
+{
+	struct wire_cpu *cpu = this_cpu();
+
+	if (cpu)
+		__sync_fetch_and_add(&cpu->runs[program], 1);
+}

@@ -32,7 +32,7 @@ static __always_inline void edge_update(const struct sock *sock, struct connecti
 					__u32 slot, bool closes)
 {
 	const struct tcp_sock *tcp = (const void *)sock;
-	__u32 other, rtt_us = BPF_CORE_READ(tcp, srtt_us) >> 3;
+	__u32 other;
 	bool here, server = connection->role == ROLE_SERVER;
 	__u64 *number = &connection->pair;
 
@@ -59,7 +59,7 @@ static __always_inline void edge_update(const struct sock *sock, struct connecti
 	if (!closes)
 		return;
 	edge_add(slot, other, number, WIRE_EDGE_CLOSED, 1);
-	edge_add(slot, other, number, WIRE_EDGE_ROUND_TRIP_US, rtt_us);
+	edge_add(slot, other, number, WIRE_EDGE_ROUND_TRIP_US, BPF_CORE_READ(tcp, srtt_us) >> 3);
 }
 
 /* A connection was not made. */

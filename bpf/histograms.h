@@ -133,13 +133,9 @@ static __always_inline void histogram_add_from(__u32 first, __u32 slot, __u32 ow
 		histogram_count(histogram, ns, 1);
 }
 
-/* For who knows the number of this CPU, which costs a call on older kernels. */
-static __always_inline void histogram_add_on(__u32 cpu, __u32 slot, __u32 key, __u64 ns)
-{
-	histogram_add_from((cpu & shard_mask) * n_histograms, slot, slot * n_keys + key, ns);
-}
-
 static __always_inline void histogram_add(__u32 slot, __u32 key, __u64 ns)
 {
-	histogram_add_on(bpf_get_smp_processor_id(), slot, key, ns);
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	histogram_add_from((cpu & shard_mask) * n_histograms, slot, slot * n_keys + key, ns);
 }

@@ -21,15 +21,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 enum { VM_FAULT_MAJOR = 0x4 }; /* enum vm_fault_reason, include/linux/mm_types.h */
 
-static __always_inline void count_run(__u32 program)
-{
-	struct wire_cpu *cpu = this_cpu();
-
-	/* Programs on functions can be preempted. */
-	if (cpu)
-		__sync_fetch_and_add(&cpu->runs[program], 1);
-}
-
 /* One thread may have several kinds of waits within each other. */
 static __always_inline __u64 wait_of(__u32 kind)
 {

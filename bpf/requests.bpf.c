@@ -429,12 +429,10 @@ static __always_inline void make(const struct sock *sock, __u32 side)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, const struct sock *sock, const int before, const int state)
 {
-	struct wire_cpu *cpu = this_cpu();
 	__u64 key = (__u64)sock;
 	struct exchange *x;
 
-	if (cpu) /* interrupts run this, too */
-		__sync_fetch_and_add(&cpu->runs[1], 1);
+	count_run(1);
 	if (sock->sk_protocol != PROTOCOL_TCP)
 		return 0;
 	if (state == TCP_SYN_SENT) {
@@ -460,12 +458,10 @@ int BPF_PROG(on_state, const struct sock *sock, const int before, const int stat
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(on_destroy, const struct sock *sock)
 {
-	struct wire_cpu *cpu = this_cpu();
 	__u64 key = (__u64)sock;
 	struct exchange *x = bpf_map_lookup_elem(&exchanges, &key);
 
-	if (cpu)
-		__sync_fetch_and_add(&cpu->runs[2], 1);
+	count_run(2);
 	if (x)
 		finish(sock, x);
 	return 0;

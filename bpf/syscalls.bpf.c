@@ -17,6 +17,7 @@
 #include "bpf/histograms.h"
 #include "bpf/kernel.h"
 #include "bpf/slots.h"
+#include "bpf/system_calls.h"
 #include "bpf/tallies.h"
 #include "bpf/wire_syscalls.h"
 
@@ -33,10 +34,10 @@ enum { S_IFMT = 0170000, S_IFREG = 0100000, S_IFDIR = 0040000, S_IFBLK = 0060000
 enum { NO_START, NOT_TIMED, SAMPLE = 1 };
 
 #ifdef __TARGET_ARCH_arm64
-enum { NR_RT_SIGRETURN = 139, NR_CLONE = 220, NR_CLONE3 = 435, TIF_32BIT = 1 << 22 };
+enum { NR_RT_SIGRETURN = 139, NR_CLONE = 220, NR_CLONE3 = 435 };
 enum { NR_FIRST_FORK = NR_CLONE, NR_LAST_FORK = NR_CLONE };
 #else
-enum { NR_RT_SIGRETURN = 15, NR_CLONE = 56, NR_VFORK = 58, NR_CLONE3 = 435, TS_COMPAT = 2 };
+enum { NR_RT_SIGRETURN = 15, NR_CLONE = 56, NR_VFORK = 58, NR_CLONE3 = 435 };
 enum { NR_FIRST_FORK = NR_CLONE, NR_LAST_FORK = NR_VFORK };
 #endif
 /* Of 32-bit programs: i386; arm has fork, vfork and clone3 under the same numbers. */
@@ -151,24 +152,6 @@ static __noinline __u64 take_kept(struct task_struct *task)
 	return start;
 }
 
-static __always_inline bool is_compat(struct task_struct *task)
-{
-#ifdef __TARGET_ARCH_arm64
-	return CURRENT_READ(task, thread_info.flags, thread_info.flags) & TIF_32BIT;
-#else
-	return CURRENT_READ(task, thread_info.status, thread_info.status) & TS_COMPAT;
-#endif
-}
-
-static __always_inline __s32 number_of(struct pt_regs *regs)
-{
-#ifdef __TARGET_ARCH_arm64
-	return regs->syscallno;
-#else
-	return regs->orig_ax;
-#endif
-}
-
 /* A return from a signal handler restores all registers and has no number and no result any more. */
 static __always_inline __u32 key_of(__s32 number, bool compat)
 {
@@ -190,11 +173,7 @@ static __always_inline bool is_new_task(__s32 number, bool compat)
 
 static __always_inline bool is_file(struct task_struct *task, struct pt_regs *regs)
 {
-#ifdef __TARGET_ARCH_arm64
-	__u32 fd = regs->orig_x0;
-#else
-	__u32 fd = regs->di;
-#endif
+	__u32 fd = call_argument(regs, 0);
 	struct files_struct *files = CURRENT_READ(task, files, files);
 	struct file **table, *file = 0;
 	struct inode *inode = 0;
@@ -302,8 +281,8 @@ int BPF_PROG(on_exit, struct pt_regs *regs, long result)
 {
 	struct wire_cpu *cpu = this_cpu();
 	struct task_struct *task = current_task();
-	__s32 number = number_of(regs);
-	bool compat = is_compat(task);
+	__s32 number = call_number(regs);
+	bool compat = call_is_compat(task);
 	__u32 key = key_of(number, compat), slot;
 	struct wire_histogram *histogram;
 	__u64 start;
@@ -380,7 +359,7 @@ int BPF_PROG(on_enter_counted, struct pt_regs *regs, long number)
 	if (!cpu)
 		return 0;
 	cpu->runs[4]++;
-	if (is_compat(task))
+	if (call_is_compat(task))
 		key = WIRE_CALL_COMPAT;
 	histogram = histogram_of(cpu, slot_of_current(cpu, task), key);
 	if (histogram)

@@ -20,7 +20,6 @@ enum {
 	DNS_HEADER = 12,
 	DNS_LENGTH = 2,	 /* before the header, over TCP */
 	DNS_LABELS = 16, /* that are passed over in one step */
-	DNS_NAME_MAX = 255,
 	DNS_ANSWER = 1 << 15,
 	DNS_TRUNCATED = 1 << 9,
 	DNS_ZERO = 1 << 6,
@@ -115,7 +114,6 @@ PROTOCOL_INLINE void dns_answer(const struct protocol_window *window, __u32 at,
 	step->events = PROTOCOL_RESPONSE | PROTOCOL_BY_ID | PROTOCOL_END;
 	step->id = protocol_big16(window, at);
 	step->status = protocol_big16(window, at + 2) & 15;
-	step->error = !!step->status;
 }
 
 /* The operation that the header alone tells, or 0. */

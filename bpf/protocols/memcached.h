@@ -200,7 +200,7 @@ PROTOCOL_FUNCTION int memcached_request(const struct protocol_window *window,
 			return PROTOCOL_OPAQUE;
 		end = memcached_first(window);
 		if (end >= window->n)
-			return window->n < PROTOCOL_CARRY ? PROTOCOL_MORE : PROTOCOL_FOREIGN;
+			return protocol_more(window);
 		if (end >= PROTOCOL_CARRY || (end && !letters_have(protocol_byte(window, 0))))
 			return PROTOCOL_FOREIGN;
 		word = letters_at(window, 0);
@@ -313,7 +313,6 @@ PROTOCOL_FUNCTION int memcached_answer(const struct protocol_window *window,
 		return PROTOCOL_OK;
 	step->events = PROTOCOL_RESPONSE | PROTOCOL_END;
 	step->status = state->error;
-	step->error = !!state->error;
 	return PROTOCOL_OK;
 }
 

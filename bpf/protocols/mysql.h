@@ -14,7 +14,6 @@ PROTOCOL_INLINE int mysql_answered(struct mysql_state *state, struct protocol_st
 {
 	step->events = PROTOCOL_RESPONSE | PROTOCOL_END;
 	step->status = status;
-	step->error = !!status;
 	state->part = MYSQL_HEAD;
 	state->has_more = 0;
 	state->loading = 0;
@@ -172,7 +171,7 @@ PROTOCOL_FUNCTION int mysql_rows(const struct protocol_window *window, struct my
 		bool end = mysql_is_end(type, size), failed = type == MYSQL_ERROR;
 
 		if (step->length + MYSQL_HEADER >= window->n || state->server_continues)
-			return at ? PROTOCOL_OK : mysql_more(window);
+			return at ? PROTOCOL_OK : protocol_more(window);
 		if (!size)
 			return PROTOCOL_FOREIGN;
 		if (end || failed) {
@@ -216,7 +215,7 @@ PROTOCOL_FUNCTION int mysql_answer(const struct protocol_window *window, struct 
 	if (!window || !state || !step)
 		return PROTOCOL_FOREIGN;
 	if (window->n < MYSQL_HEADER)
-		return mysql_more(window);
+		return protocol_more(window);
 	size = mysql_little24(window, 0);
 	if (state->server_continues) {
 		state->server_continues = size == MYSQL_LONGEST;

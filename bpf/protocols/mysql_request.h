@@ -90,12 +90,6 @@ PROTOCOL_INLINE __u32 mysql_little32(const struct protocol_window *window, __u64
 	return mysql_little16(window, at) | mysql_little16(window, at + 2) << 16;
 }
 
-/* Too little of something that is never long. */
-PROTOCOL_INLINE int mysql_more(const struct protocol_window *window)
-{
-	return window->n < PROTOCOL_CARRY ? PROTOCOL_MORE : PROTOCOL_FOREIGN;
-}
-
 /* The operation of a command without a statement's text; 0: there is none, or none that has one. */
 PROTOCOL_FUNCTION int mysql_operation(__u32 command)
 {
@@ -187,7 +181,7 @@ PROTOCOL_INLINE int mysql_command(const struct protocol_window *window, struct m
 	if (!size)
 		return PROTOCOL_FOREIGN;
 	if (window->n <= MYSQL_HEADER)
-		return mysql_more(window);
+		return protocol_more(window);
 	if (command == MYSQL_COM_QUERY) {
 		state->text.left = size - 1;
 		state->text.under_way = 1;
@@ -212,7 +206,7 @@ PROTOCOL_INLINE int mysql_login(const struct protocol_window *window, struct mys
 	__u32 capabilities = mysql_little32(window, MYSQL_HEADER);
 
 	if (window->n < MYSQL_HEADER + 4)
-		return mysql_more(window);
+		return protocol_more(window);
 	if (step->length < MYSQL_HEADER + MYSQL_TLS_REQUEST || !(capabilities & MYSQL_PROTOCOL_41))
 		return PROTOCOL_FOREIGN;
 	if (capabilities & MYSQL_TLS)
@@ -234,7 +228,7 @@ PROTOCOL_FUNCTION int mysql_request(const struct protocol_window *window, struct
 	if (state->text.under_way)
 		return mysql_text(window, state, step);
 	if (window->n < MYSQL_HEADER)
-		return mysql_more(window);
+		return protocol_more(window);
 	size = mysql_little24(window, 0);
 	sequence = protocol_byte(window, 3);
 	step->length = MYSQL_HEADER + size;

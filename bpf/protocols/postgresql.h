@@ -50,12 +50,6 @@ PROTOCOL_INLINE __u32 postgresql_size(const struct protocol_window *window, __u3
 	return size < 4 || size > POSTGRESQL_LONGEST ? 0 : size + 1;
 }
 
-/* Too little of something that is never long. */
-PROTOCOL_INLINE int postgresql_more(const struct protocol_window *window)
-{
-	return window->n < PROTOCOL_CARRY ? PROTOCOL_MORE : PROTOCOL_FOREIGN;
-}
-
 /* What a client begins with, alone without a type: to start, to encrypt, to cancel. */
 PROTOCOL_INLINE int postgresql_start(const struct protocol_window *window,
 				     struct postgresql_state *state, struct protocol_step *step)
@@ -63,7 +57,7 @@ PROTOCOL_INLINE int postgresql_start(const struct protocol_window *window,
 	__u32 size = protocol_big32(window, 0), code = protocol_big32(window, 4);
 
 	if (window->n < 8)
-		return postgresql_more(window);
+		return protocol_more(window);
 	step->length = size;
 	step->events = PROTOCOL_END;
 	if ((code == POSTGRESQL_TLS || code == POSTGRESQL_GSS) && size == 8)
@@ -197,7 +191,7 @@ PROTOCOL_INLINE int postgresql_request(const struct protocol_window *window,
 	if (!protocol_byte(window, 0))
 		return postgresql_start(window, state, step);
 	if (window->n < POSTGRESQL_HEADER)
-		return postgresql_more(window);
+		return protocol_more(window);
 	step->length = postgresql_size(window, 0);
 	return step->length ? postgresql_message(window, state, step) : PROTOCOL_FOREIGN;
 }
@@ -223,7 +217,6 @@ PROTOCOL_INLINE void postgresql_answered(struct postgresql_state *state, struct 
 		step->events |= PROTOCOL_RESPONSE;
 		step->operation = state->tag;
 		step->status = state->error;
-		step->error = !!state->error;
 	}
 	state->tag = 0;
 	state->error = 0;
@@ -264,7 +257,7 @@ PROTOCOL_FUNCTION int postgresql_fields(const struct protocol_window *window,
 		}
 		if (!state->in_field && (type == 'V' || type == 'C') && state->fields_left > 2) {
 			if (at + 3 > window->n)
-				return at ? PROTOCOL_OK : postgresql_more(window);
+				return at ? PROTOCOL_OK : protocol_more(window);
 			if (type == 'V')
 				state->fatal = protocol_byte(window, at + 1) == 'F' ||
 					       protocol_byte(window, at + 1) == 'P';
@@ -326,7 +319,7 @@ PROTOCOL_INLINE int postgresql_tag(const struct protocol_window *window,
 				   struct postgresql_state *state, struct protocol_step *step)
 {
 	if (window->n < step->length && window->n <= POSTGRESQL_HEADER + LETTERS)
-		return postgresql_more(window);
+		return protocol_more(window);
 	if (!state->tag || sql_only_begins(state->tag))
 		state->tag = sql_operation(window, POSTGRESQL_HEADER);
 	return PROTOCOL_OK;
@@ -394,7 +387,7 @@ PROTOCOL_INLINE int postgresql_answer(const struct protocol_window *window,
 		}
 	}
 	if (window->n < POSTGRESQL_HEADER)
-		return postgresql_more(window);
+		return protocol_more(window);
 	if (postgresql_is_plain(type))
 		return postgresql_pass(window, step);
 	step->length = postgresql_size(window, 0);

@@ -98,7 +98,7 @@ enum {
 	 */
 	PROTOCOL_REQUEST = 1,
 	/*
-	 * A request is answered, with the last of the `length` bytes: `status` and `error`. It is the oldest
+	 * A request is answered, with the last of the `length` bytes: `status`. It is the oldest
 	 * one, or with PROTOCOL_BY_ID the one with this `id`.
 	 */
 	PROTOCOL_RESPONSE = 2,
@@ -119,7 +119,6 @@ struct protocol_step {
 	/* With PROTOCOL_REQUEST; with PROTOCOL_RESPONSE what the answer calls it, or 0. */
 	__u16 operation;
 	__u16 status; /* a number of the protocol's own: HTTP's status, an error's class */
-	__u16 error;  /* whether it counts as one */
 };
 
 /* A byte of the window; nothing of meaning from window->n on. */
@@ -130,6 +129,12 @@ PROTOCOL_INLINE __u32 protocol_byte(const struct protocol_window *window, __u64 
 #endif
 	i &= PROTOCOL_WINDOW - 1;
 	return window->bytes[i];
+}
+
+/* Too little of something that is never long. */
+PROTOCOL_INLINE int protocol_more(const struct protocol_window *window)
+{
+	return window->n < PROTOCOL_CARRY ? PROTOCOL_MORE : PROTOCOL_FOREIGN;
 }
 
 /* Eight bytes, the first one lowest. */

@@ -128,12 +128,6 @@ PROTOCOL_FUNCTION long redis_length(const struct protocol_window *window, __u32 
 	return number;
 }
 
-/* Too little of something that is never long. */
-PROTOCOL_INLINE int redis_more(const struct protocol_window *window)
-{
-	return window->n < PROTOCOL_CARRY ? PROTOCOL_MORE : PROTOCOL_FOREIGN;
-}
-
 /* Arguments from `at` on, as many as have their beginning in the window. */
 PROTOCOL_FUNCTION int redis_arguments(const struct protocol_window *window,
 				      struct redis_state *state, struct protocol_step *step)
@@ -150,7 +144,7 @@ PROTOCOL_FUNCTION int redis_arguments(const struct protocol_window *window,
 			return PROTOCOL_FOREIGN;
 		size = redis_length(window, at + 1, &end);
 		if (size == -2)
-			return step->length ? PROTOCOL_OK : redis_more(window);
+			return step->length ? PROTOCOL_OK : protocol_more(window);
 		if (size < 0)
 			return PROTOCOL_FOREIGN;
 		step->length = end + size + 2;
@@ -176,7 +170,7 @@ PROTOCOL_INLINE int redis_array(const struct protocol_window *window, struct red
 	long n = redis_length(window, 1, &end), size;
 
 	if (n == -2)
-		return redis_more(window);
+		return protocol_more(window);
 	if (n == 0) { /* is passed over without an answer */
 		step->length = end;
 		step->events = PROTOCOL_END;
@@ -186,23 +180,23 @@ PROTOCOL_INLINE int redis_array(const struct protocol_window *window, struct red
 		return PROTOCOL_FOREIGN;
 	at = end;
 	if (at >= window->n)
-		return redis_more(window);
+		return protocol_more(window);
 	if (protocol_byte(window, at) != '$')
 		return PROTOCOL_FOREIGN;
 	size = redis_length(window, at + 1, &at);
 	if (size == -2)
-		return redis_more(window);
+		return protocol_more(window);
 	if (size < 0)
 		return PROTOCOL_FOREIGN;
 	if (at + (size < 16 ? size : 0) > window->n)
-		return redis_more(window);
+		return protocol_more(window);
 	step->operation = redis_operation(window, at, size);
 	if (step->operation == REDIS_OTHER && redis_ends_answers(window, at, size))
 		return PROTOCOL_OPAQUE;
 	step->length = at + size + 2;
 	if (step->operation == REDIS_CLIENT && n > 2) {
 		if (step->length + 8 > window->n)
-			return redis_more(window);
+			return protocol_more(window);
 		if (redis_stops_answers(window, step->length))
 			return PROTOCOL_OPAQUE;
 	}
@@ -394,7 +388,7 @@ PROTOCOL_FUNCTION int redis_answer(const struct protocol_window *window, struct 
 			break;
 		result = redis_element(window, state, step);
 		if (result == PROTOCOL_MORE)
-			return step->length ? PROTOCOL_OK : redis_more(window);
+			return step->length ? PROTOCOL_OK : protocol_more(window);
 		if (result != PROTOCOL_OK)
 			return result;
 	}
@@ -402,7 +396,6 @@ PROTOCOL_FUNCTION int redis_answer(const struct protocol_window *window, struct 
 		return PROTOCOL_OK;
 	step->events = PROTOCOL_END | (state->server_pushes ? 0 : PROTOCOL_RESPONSE);
 	step->status = state->server_status;
-	step->error = state->server_status != 0;
 	state->server_status = 0;
 	state->server_pushes = 0;
 	return PROTOCOL_OK;

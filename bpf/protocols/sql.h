@@ -140,5 +140,5 @@ PROTOCOL_FUNCTION int sql_parse(const struct protocol_window *window, struct sql
 	}
 	if (step->length)
 		return PROTOCOL_OK;
-	return window->n < PROTOCOL_CARRY ? PROTOCOL_MORE : PROTOCOL_FOREIGN;
+	return protocol_more(window);
 }
