@@ -57,6 +57,11 @@ def equal(got, wanted, what=""):
         raise AssertionError(f"{what + ': ' if what else ''}got {got!r}, wanted {wanted!r}")
 
 
+def require(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
 def binary():
     """The binary under test: $TALLYMAN, else build/tallyman."""
     path = pathlib.Path(os.environ.get("TALLYMAN") or ROOT / "build/tallyman")
@@ -375,10 +380,6 @@ class Cgroup:
 
     def read(self, file):
         return (self.path / file).read_text()
-
-    def read_keys(self, file):
-        """A flat-keyed file such as cpu.stat."""
-        return {key: int(number) for key, number in map(str.split, self.read(file).splitlines())}
 
     def freeze(self, frozen=True):
         """Stops all processes, so that what they use stays as it is."""

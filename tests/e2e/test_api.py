@@ -17,7 +17,7 @@ import urllib.parse
 import jsonschema
 
 import support
-from support import equal
+from support import equal, require
 
 DESCRIPTION = json.loads((support.ROOT / "exporters/api/openapi.json").read_text())
 FIXTURE = "debian-6.12"
@@ -25,11 +25,6 @@ HOSTILE = [
     '<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', "a'b\"c\\d", "new\nline\ttab\x1b",
     "ümläut-日本-\u2028-\u202egnp", "&amp;&lt;", "%00%2e%2e", "x" * 200,
 ]
-
-
-def require(condition, what):
-    if not condition:
-        raise AssertionError(what)
 
 
 def resolve(node):

@@ -18,16 +18,11 @@ from test_source_requests import (BYTES, CLIENT, FAULTS, IN_FLIGHT, SERVER, UNPA
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 import support  # noqa: E402
-from support import equal  # noqa: E402
+from support import equal, require  # noqa: E402
 
 SEEN, PARSED = "container_request_seen_bytes_total", "container_request_parsed_bytes_total"
 MODE = "tallyman_probe_mode"
 ASKED, ANSWERED = request("POST", "/", b"x" * 700), answer(200, b"y" * 3000)
-
-
-def require(condition, what):
-    if not condition:
-        raise AssertionError(what)
 
 
 def exchange(pair, times=1):

@@ -21,17 +21,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 import support  # noqa: E402
 from test_api import ask  # noqa: E402
-from support import equal  # noqa: E402
+from support import equal, require  # noqa: E402
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 DROPPED = "tallyman_request_samples_dropped_total"
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SLOW = 0.3
-
-
-def require(condition, what):
-    if not condition:
-        raise AssertionError(what)
 
 
 def told(place, group=None, **parameters):

@@ -21,6 +21,7 @@ import typing
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 import support  # noqa: E402
+from support import require  # noqa: E402
 import vm  # noqa: E402
 
 KERNEL = os.environ.get("VM_KERNEL", "6.12")
@@ -265,11 +266,6 @@ class Bed:
             self.row(runtime, check, "FAIL", traceback.format_exc())
         else:
             self.row(runtime, check, "pass")
-
-
-def require(condition, what):
-    if not condition:
-        raise AssertionError(what)
 
 
 def series_of(samples, name, cgroup):
