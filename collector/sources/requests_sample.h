@@ -11,8 +11,9 @@ struct snapshot;
 struct kept_sample {
 	struct wire_sample sample;
 	uint64_t number;
-	int64_t time_ms; /* Unix time of its end */
-	uint64_t heir;	 /* cgroup id of its workload; 0: not looked for yet */
+	int64_t time_ms;		    /* Unix time of its end */
+	uint64_t heir;			    /* cgroup id of its workload; 0: not looked for yet */
+	const struct request_sample *shown; /* in the snapshot being built; NULL: not there */
 };
 
 /* Strings are made in the arena. */

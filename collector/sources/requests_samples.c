@@ -22,8 +22,7 @@ struct request_samples {
 	struct ring_buffer *buffer;
 	struct kept_samples kept;
 	uint64_t gone;
-	const struct request_sample
-		*shown; /* of the snapshot being built, in the order of `kept` */
+	const bool *has; /* by index of workloads of the snapshot being built: any is shown */
 };
 
 static int on_record(void *context, void *data, size_t size)
@@ -94,24 +93,27 @@ static void forget_gone(struct request_samples *samples, const struct slots *slo
 void samples_show(struct request_samples *samples, const struct slots *slots,
 		  struct snapshot *snapshot)
 {
-	struct request_sample *shown, *all;
+	struct request_sample *shown;
+	bool *has;
 
 	samples_fetch(samples);
 	forget_gone(samples, slots);
 	shown = arena_alloc(&snapshot->arena, (samples->kept.n + 1) * sizeof(*shown));
-	all = arena_alloc(&snapshot->arena, (samples->kept.n + 1) * sizeof(*all));
+	has = arena_alloc(&snapshot->arena, (size_t)snapshot->n_workloads + 1);
 	snapshot->n_requests = 0;
 	for (size_t i = 0; i < samples->kept.n; i++) {
-		const struct kept_sample *kept = &samples->kept.samples[i];
+		struct kept_sample *kept = &samples->kept.samples[i];
 		const struct workload *workload = kept->heir ? slots_heir(slots, kept->heir) : NULL;
 
-		all[i] = (struct request_sample){ 0 };
+		kept->shown = NULL;
 		if (!workload)
 			continue;
-		sample_describe(kept, workload, &snapshot->arena, &all[i]);
-		shown[snapshot->n_requests++] = all[i];
+		struct request_sample *sample = &shown[snapshot->n_requests++];
+		sample_describe(kept, workload, &snapshot->arena, sample);
+		kept->shown = sample;
+		has[workload->index] = true;
 	}
-	samples->shown = all;
+	samples->has = has;
 	snapshot->requests = shown;
 }
 
@@ -122,13 +124,10 @@ static int compare_values(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static bool is_of(const struct request_samples *samples, size_t i, const struct workload *workload,
-		  uint32_t key)
+static bool is_of(const struct kept_sample *kept, const struct workload *workload, uint32_t key)
 {
-	const struct wire_sample *sample = &samples->kept.samples[i].sample;
-
-	return samples->shown[i].workload == workload && sample->key == key &&
-	       sample->why != WIRE_SAMPLE_UNANSWERED;
+	return kept->shown && kept->shown->workload == workload && kept->sample.key == key &&
+	       kept->sample.why != WIRE_SAMPLE_UNANSWERED;
 }
 
 const struct exemplar *samples_exemplars(const struct request_samples *samples,
@@ -138,20 +137,24 @@ const struct exemplar *samples_exemplars(const struct request_samples *samples,
 	struct exemplar *exemplars;
 	unsigned n = 0;
 
+	*ret_n = 0;
+	if (!samples->has[workload->index]) /* as most: it is asked for each histogram */
+		return NULL;
 	for (size_t i = 0; i < samples->kept.n; i++)
-		n += is_of(samples, i, workload, key);
-	*ret_n = n;
+		n += is_of(&samples->kept.samples[i], workload, key);
 	if (!n)
 		return NULL;
 	exemplars = arena_alloc(&snapshot->arena, n * sizeof(*exemplars));
-	n = 0;
-	for (size_t i = 0; i < samples->kept.n; i++)
-		if (is_of(samples, i, workload, key))
-			exemplars[n++] = (struct exemplar){
-				.value = samples->shown[i].seconds,
-				.timestamp_ms = samples->shown[i].time_ms,
-				.labels = sample_labels(&samples->shown[i], snapshot),
+	for (size_t i = 0; i < samples->kept.n; i++) {
+		const struct request_sample *shown = samples->kept.samples[i].shown;
+
+		if (is_of(&samples->kept.samples[i], workload, key))
+			exemplars[(*ret_n)++] = (struct exemplar){
+				.value = shown->seconds,
+				.timestamp_ms = shown->time_ms,
+				.labels = sample_labels(shown, snapshot),
 			};
+	}
 	qsort(exemplars, n, sizeof(*exemplars), compare_values);
 	return exemplars;
 }
