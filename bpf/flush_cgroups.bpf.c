@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * CPU times are kept per CPU until somebody wants them: this adds up those of a cgroup and all below, before
- * records.bpf.c looks. Up to Linux 6.15; flush_states.bpf.c is for later ones. An object of its own: libbpf looks for a function that is not there
+ * What CPUs count is kept apart until somebody wants it: this adds up all of it of a cgroup and all below, before
+ * records.bpf.c looks. Up to Linux 6.15; flush_states.bpf.c is for later ones, and for CPU times. An object of its own: libbpf looks for a function that is not there
  * among those of modules, which not everybody may list.
  */
 #include <linux/bpf.h>

@@ -66,6 +66,11 @@ struct psi_group_cpu {
 	__u32 times_prev[16]; /* at the last folding, for averages first */
 };
 
+/* The type information of 7.2 tells of arrays in arrays as such, that of earlier ones of one long array. */
+struct psi_group_cpu___nested {
+	__u32 times_prev[2][8];
+};
+
 struct psi_group {
 	_Bool enabled;
 	struct mutex avgs_lock;
@@ -73,6 +78,11 @@ struct psi_group {
 	__u64 avg_total[7];	    /* of total, what is in the averages */
 	__u64 total[14];	    /* nanoseconds by state, for averages first */
 	unsigned long avg[21];	    /* three by state */
+};
+
+struct psi_group___nested {
+	__u64 total[2][7];
+	unsigned long avg[7][3];
 };
 
 enum psi_states {
@@ -133,6 +143,8 @@ struct page_counter {
 struct memcg_vmstats {
 	long state[1];
 	unsigned long events[1];
+	atomic_long_t
+		stats_updates; /* pages that the CPUs have counted and not added up, by batches; since 6.8 */
 };
 
 struct mem_cgroup {

@@ -23,6 +23,7 @@ const volatile __u32 n_counts;
 
 /* Of the pass at hand: set before it. */
 bool io_known; /* io.stat has nothing that is not in records */
+__u64 updates_max; /* pages of memory counted and not added up, more than which memory.stat would add up */
 __u32 n_records;
 __u32 n_lost; /* found no room */
 
@@ -119,6 +120,19 @@ static __always_inline void fill_pages(struct wire_pages *pages, struct page_cou
 	pages->max = BPF_CORE_READ(counter, max);
 }
 
+/*
+ * Whether memory.stat would first add up what the CPUs have counted, and so have other numbers than the record
+ * now. An ancestor whose file was read just before did that for this group, but for what came since, and unless
+ * its own count was below: each has its own batches on each CPU. memcg_rstat_updated(), mm/memcontrol.c.
+ */
+static __always_inline bool would_add_up(struct memcg_vmstats *stats)
+{
+	if (updates_max == ~0ULL)
+		return false;
+	return !bpf_core_field_exists(stats->stats_updates) ||
+	       BPF_CORE_READ_BITFIELD_PROBED(stats, stats_updates.counter) > updates_max;
+}
+
 static __always_inline void fill_memory_stat(struct wire_record *record, struct mem_cgroup *memory)
 {
 	struct memcg_vmstats *stats;
@@ -128,6 +142,8 @@ static __always_inline void fill_memory_stat(struct wire_record *record, struct 
 	    !bpf_core_field_exists(memory->vmstats))
 		return;
 	stats = BPF_CORE_READ(memory, vmstats);
+	if (would_add_up(stats))
+		return;
 	if (bpf_probe_read_kernel(record->memory_stat, states * sizeof(__u64), &stats->state) < 0 ||
 	    bpf_probe_read_kernel(record->memory_stat + RECORD_STATES_MAX, counts * sizeof(__u64),
 				  &stats->events) < 0)
@@ -218,6 +234,7 @@ int read_cgroups(struct bpf_iter__cgroup *ctx)
 		return 0;
 	if (!cpus_found)
 		find_cpus();
+	stalls_known = n_cpus && are_stalls_known();
 	if (cgroup->level == 0)
 		return 0;
 	record = bpf_map_lookup_elem(&records, &number);

@@ -13,47 +13,36 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/cpu_offsets.h"
 #include "bpf/kernel.h"
 #include "bpf/wire_records.h"
 
-/* Set before it is loaded. */
-const volatile __u32 n_cpus; /* possible ones; 0: PSI is left to the files */
-const volatile bool has_irq_stalls;
+const volatile bool has_irq_stalls; /* set before it is loaded */
 
-/* What is to be added to a per-CPU pointer. */
-__u64 cpu_offsets[RECORD_CPUS_MAX];
-__u64 map_head[64]; /* of struct bpf_array */
-bool cpus_found;
+bool stalls_known; /* the kernel keeps them in a way that is known here; set by each pass */
 
-/* Its place on each CPU is known as well as its per-CPU pointer: their difference is what is looked for. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} per_cpu SEC(".maps");
+#define PSI_NESTED ((struct psi_group___nested *)0)
+#define CPU_NESTED ((struct psi_group_cpu___nested *)0)
 
-static __always_inline void find_cpus(void)
+/* How arrays in arrays are told of: constants in the loaded program, so that only one way is left of it. */
+static __always_inline bool is_nested(void)
 {
-	struct bpf_array *array = 0;
-	__u64 place = bpf_core_field_offset(array->pptrs) / sizeof(__u64);
-	__u32 first = 0;
+	return bpf_core_field_exists(PSI_NESTED->avg) && bpf_core_field_exists(PSI_NESTED->total) &&
+	       bpf_core_field_exists(CPU_NESTED->times_prev);
+}
 
-	if (bpf_probe_read_kernel(map_head, sizeof(map_head), &per_cpu) < 0)
-		return;
-	asm volatile("" : "+r"(place));
-	place &= 63;
-	__u64 base = map_head[place];
-	for (__u32 i = 0; i < n_cpus && i < RECORD_CPUS_MAX; i++) {
-		void *value = bpf_map_lookup_percpu_elem(&per_cpu, &first, i);
-		volatile __u64 *offset = &cpu_offsets[i];
+static __always_inline bool is_flat(void)
+{
+	return bpf_core_field_exists(((struct psi_group *)0)->avg) &&
+	       bpf_core_field_exists(((struct psi_group *)0)->total) &&
+	       bpf_core_field_exists(((struct psi_group_cpu *)0)->times_prev);
+}
 
-		if (!value)
-			return;
-		*offset = (__u64)value; /* the verifier does no sums with a pointer */
-		*offset -= base;
-	}
-	cpus_found = true;
+/* There is no owner on PREEMPT_RT. */
+static __always_inline bool are_stalls_known(void)
+{
+	return (is_nested() || is_flat()) &&
+	       bpf_core_field_exists(((struct psi_group *)0)->avgs_lock.owner);
 }
 
 enum {
@@ -70,7 +59,7 @@ struct unfolded {
 /* Where a field is: apart from the access, which libbpf would take for one of another type. */
 #define offset_of(field)                                                                           \
 	({                                                                                         \
-		__u64 offset_ = bpf_core_field_offset(((struct psi_group_cpu *)0)->field);         \
+		__u64 offset_ = bpf_core_field_offset(field);                                      \
 		asm volatile("" : "+r"(offset_));                                                  \
 		offset_;                                                                           \
 	})
@@ -78,9 +67,13 @@ struct unfolded {
 /* One read for each CPU: a helper's call is what costs most here. */
 static __always_inline bool find_unfolded(__u64 base, struct unfolded *unfolded)
 {
-	__u64 state_mask = offset_of(state_mask), times = offset_of(times),
-	      times_prev = offset_of(times_prev);
+	struct psi_group_cpu *flat = 0;
+	__u64 state_mask = offset_of(flat->state_mask), times = offset_of(flat->times), times_prev;
 
+	if (is_nested())
+		times_prev = offset_of(CPU_NESTED->times_prev);
+	else
+		times_prev = offset_of(flat->times_prev);
 	if (times + N_TIMES * 4 > CPU_BYTES || times_prev + N_TIMES * 4 > CPU_BYTES)
 		return false;
 	for (__u32 i = 0; i < n_cpus && i < RECORD_CPUS_MAX; i++) {
@@ -101,8 +94,8 @@ static __always_inline bool find_unfolded(__u64 base, struct unfolded *unfolded)
 
 #define FILL_STALL(stall, state)                                                                   \
 	if (!(unfolded.states >> (state)&1) && !unfolded.times[state] &&                           \
-	    psi->total[state] == psi->avg_total[state] && !psi->avg[(state)*3] &&                  \
-	    !psi->avg[(state)*3 + 1] && !psi->avg[(state)*3 + 2]) {                                \
+	    total[state] == psi->avg_total[state] && !avg[(state)*3] && !avg[(state)*3 + 1] &&     \
+	    !avg[(state)*3 + 2]) {                                                                 \
 		record->stalls_ns[stall] = psi->avg_total[state];                                  \
 		record->filled |= RECORD_STALLS << (stall);                                        \
 	}
@@ -114,13 +107,17 @@ static __always_inline bool find_unfolded(__u64 base, struct unfolded *unfolded)
 static __always_inline void fill_stalls(struct wire_record *record, struct psi_group *psi)
 {
 	volatile __u64 *base = &record->scratch;
+	struct psi_group___nested *nested = (void *)psi;
 	struct unfolded unfolded = { 0 };
+	unsigned long *avg;
+	__u64 *total;
 
-	/* 7.2 tells of arrays in arrays, which are none of ours: PSI is left to the files there. */
-	if (!bpf_core_field_exists(psi->avg) || !bpf_core_field_exists(psi->avgs_lock.owner))
+	if (!are_stalls_known())
 		return;
 	if (!psi || !cpus_found || !psi->enabled)
 		return;
+	total = is_nested() ? nested->total[0] : psi->total;
+	avg = is_nested() ? nested->avg[0] : psi->avg;
 	*base = (__u64)psi->pcpu; /* the verifier does no sums with a pointer */
 	if (!find_unfolded(*base, &unfolded) || psi->avgs_lock.owner.counter)
 		return;

@@ -355,11 +355,12 @@ static void read_records(struct collector *collector, struct snapshot *snapshot)
 	else
 		fast_path_skip(collector->hierarchy);
 	const char *reason = fast_path_reason(collector->fast_path);
+	const char *left = fast_path_left(collector->fast_path);
 	if (wanted)
-		collect_log_reader(&collector->reader, reason,
+		collect_log_reader(&collector->reader, reason, left,
 				   fast_path_mismatches(collector->fast_path) > 0);
 	snapshot->by_records = !reason;
-	snapshot->files_reason = opened_keep(snapshot, reason);
+	snapshot->files_reason = opened_keep(snapshot, reason ? reason : left);
 }
 
 static struct snapshot *collect(struct collector *collector, const struct collect_request *request)

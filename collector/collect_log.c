@@ -45,14 +45,17 @@ void collect_log_step(void *context, unsigned probe, enum probe_mode from, enum 
 			 percent, "budget", budget);
 }
 
-void collect_log_reader(enum logged_reader *reader, const char *reason, bool wrong)
+void collect_log_reader(enum logged_reader *reader, const char *reason, const char *left,
+			bool wrong)
 {
 	enum logged_reader now = reason ? READER_FILES : READER_RECORDS;
 
 	if (now == *reader)
 		return;
 	*reader = now;
-	if (!reason)
+	if (!reason && left)
+		log_info("reading cgroups by records", "but", left);
+	else if (!reason)
 		log_info("reading cgroups by records");
 	else if (wrong) /* a fault of ours; that a kernel cannot do it is none */
 		log_warn("a record of a cgroup was wrong, reading cgroups by their files", "reason",

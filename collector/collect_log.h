@@ -17,5 +17,6 @@ void collect_log_hierarchy(const struct hierarchy *hierarchy);
 /* The budget made a probe do less, or more again: see probes_oversee(). Context: struct options. */
 void collect_log_step(void *context, unsigned probe, enum probe_mode from, enum probe_mode to,
 		      double share);
-/* How cgroups are read, when it is not what was said last. `reason`: why by files. */
-void collect_log_reader(enum logged_reader *reader, const char *reason, bool wrong);
+/* How cgroups are read, when it is not what was said last. `reason`: why by files; `left`: why some are. */
+void collect_log_reader(enum logged_reader *reader, const char *reason, const char *left,
+			bool wrong);

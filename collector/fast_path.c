@@ -119,7 +119,7 @@ static int run(struct fast_path *fast_path, struct hierarchy *hierarchy)
 {
 	const struct wire_record *records;
 	unsigned n = 0;
-	int err = record_pass_run(fast_path->pass, &records, &n);
+	int err = record_pass_run(fast_path->pass, hierarchy, &records, &n);
 
 	hierarchy->layout = record_pass_layout(fast_path->pass);
 	fast_path_skip(hierarchy); /* not all may have one again */
@@ -216,6 +216,13 @@ const char *fast_path_reason(const struct fast_path *fast_path)
 	if (!fast_path->wanted)
 		return "it is switched off";
 	return fast_path->failure ? fast_path->failure : fast_path->passing;
+}
+
+const char *fast_path_left(const struct fast_path *fast_path)
+{
+	bool records = fast_path->pass && !fast_path_reason(fast_path);
+
+	return records ? record_pass_left(fast_path->pass) : NULL;
 }
 
 uint64_t fast_path_mismatches(const struct fast_path *fast_path)

@@ -36,6 +36,8 @@ void fast_path_read(struct fast_path *fast_path, struct hierarchy *hierarchy);
 void fast_path_skip(const struct hierarchy *hierarchy);
 /* Why files are read; NULL: records are. Lives until the next call of another function. */
 const char *fast_path_reason(const struct fast_path *fast_path);
+/* What is read from files all the same though records could have it, and why; NULL: nothing. A static sentence. */
+const char *fast_path_left(const struct fast_path *fast_path);
 /* Numbers that were not the file's, ever. */
 uint64_t fast_path_mismatches(const struct fast_path *fast_path);
 /* Numbers that were compared, ever. */

@@ -11,10 +11,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "collector/buffer.h"
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
 #include "collector/memory.h"
+#include "collector/record_flush.h"
 #include "collector/record_layout.h"
 #include "collector/probes/attachment.h"
 #include "collector/probes/iterator.h"
@@ -22,8 +22,6 @@
 /* The generated skeleton is no code of ours: its style is not to be checked. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-compare"
-#include "bpf/flush_cgroups.skel.h"
-#include "bpf/flush_states.skel.h"
 #include "bpf/records.skel.h"
 #pragma GCC diagnostic pop
 
@@ -32,13 +30,12 @@ enum { TEXT_MAX = 16 * 1024 };
 struct record_pass {
 	struct record_layout layout;
 	enum { IO_UNKNOWN, IO_ASK, IO_KNOWN } io; /* whether records stand for io.stat */
-	int cost_fd;   /* with IO_ASK: io.cost.qos, which says whether there are costs in io.stat */
-	int memory_fd; /* memory.stat of the topmost group, where only reading it adds up; -1: none */
+	int cost_fd; /* with IO_ASK: io.cost.qos, which says whether there are costs in io.stat */
+	bool has_memory, has_io; /* cgroup2 has these controllers */
+	bool io_is_known;	 /* by the last pass */
 	struct records *skeleton;
 	struct bpf_link *link;
-	struct flush_cgroups *flush_cgroups; /* one of these */
-	struct flush_states *flush_states;
-	struct bpf_link *flush_link;
+	struct record_flush *flush;
 	struct wire_record *mapped;
 	size_t size;
 };
@@ -111,34 +108,23 @@ static bool has_function(const struct btf *kernel, const char *name)
 	return btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
 }
 
-/*
- * What memory.stat of the topmost group says: of which states there are lines. It is kept open where no program may
- * add up what the CPUs have counted of memory (since Linux 6.16, a97915559f5c).
- */
-static void prepare_memory_stat(const struct btf *kernel, struct record_pass *pass, int root_fd,
-				bool old)
+/* What memory.stat of the topmost group says: of which states there are lines. */
+static void prepare_memory_stat(const struct btf *kernel, struct record_pass *pass, int root_fd)
 {
 	cleanup_close int fd = openat(root_fd, "memory.stat", O_RDONLY | O_CLOEXEC);
 	cleanup_free char *text = xcalloc(1, TEXT_MAX);
 	ssize_t n = fd < 0 ? -1 : pread(fd, text, TEXT_MAX - 1, 0);
 
+	pass->has_memory = n > 0;
 	record_layout_find(kernel, n > 0 ? text : NULL, &pass->layout);
 	pass->skeleton->rodata->n_states = pass->layout.n_states;
 	pass->skeleton->rodata->n_counts = pass->layout.n_counts;
-	if (old || !pass->layout.n_states)
-		return;
-	pass->memory_fd = fd;
-	fd = -1;
 }
 
-/*
- * No program may add up what CPUs have counted of I/O since Linux 6.16, either, and the file of the root does not. The cost
- * model's numbers, which the file has while that is used for a device, are not in records.
- */
-static void prepare_io(const struct btf *kernel, struct record_pass *pass, int root_fd, bool old)
+/* The cost model's numbers, which io.stat has while that is used for a device, are not in records. */
+static void prepare_io(const struct btf *kernel, struct record_pass *pass, int root_fd)
 {
-	if (!old)
-		return;
+	pass->has_io = faccessat(root_fd, "io.stat", R_OK, 0) == 0;
 	pass->io = IO_KNOWN;
 	if (btf__find_by_name_kind(kernel, "ioc_gq", BTF_KIND_STRUCT) < 0)
 		return;
@@ -161,7 +147,8 @@ static bool is_io_known(const struct record_pass *pass)
 }
 
 /* Everything that depends on the kernel and that CO-RE does not find by itself. */
-static int prepare(struct record_pass *pass, int root_fd, bool *ret_old, const char **ret_reason)
+static int prepare(struct record_pass *pass, int root_fd, bool *ret_flush_all,
+		   const char **ret_reason)
 {
 	struct btf *kernel = btf__load_vmlinux_btf();
 	struct records *skeleton = pass->skeleton;
@@ -176,10 +163,10 @@ static int prepare(struct record_pass *pass, int root_fd, bool *ret_old, const c
 	skeleton->rodata->visible_flag = visible;
 	skeleton->rodata->frozen_bit = frozen;
 	skeleton->rodata->events_known = are_events_known(kernel);
-	*ret_old = has_function(kernel, "cgroup_rstat_flush");
+	*ret_flush_all = has_function(kernel, "cgroup_rstat_flush");
 	known &= has_function(kernel, "bpf_iter_cgroup");
-	prepare_memory_stat(kernel, pass, root_fd, *ret_old);
-	prepare_io(kernel, pass, root_fd, *ret_old);
+	prepare_memory_stat(kernel, pass, root_fd);
+	prepare_io(kernel, pass, root_fd);
 	prepare_stalls(kernel, skeleton);
 	btf__free(kernel);
 	if (!known)
@@ -187,46 +174,15 @@ static int prepare(struct record_pass *pass, int root_fd, bool *ret_old, const c
 	return known ? 0 : -EOPNOTSUPP;
 }
 
-static int attach(const struct bpf_program *program, int root_fd, enum bpf_cgroup_iter_order order,
-		  struct bpf_link **ret_link)
-{
-	union bpf_iter_link_info info = {
-		.cgroup = { .cgroup_fd = (uint32_t)root_fd, .order = order },
-	};
-	DECLARE_LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info,
-			    .link_info_len = sizeof(info));
-
-	*ret_link = bpf_program__attach_iter(program, &options);
-	return *ret_link ? 0 : -errno;
-}
-
-static int load_flush(struct record_pass *pass, int root_fd, bool old)
-{
-	const struct bpf_program *program = NULL;
-
-	if (old) {
-		pass->flush_cgroups = flush_cgroups__open_and_load();
-		if (pass->flush_cgroups)
-			program = pass->flush_cgroups->progs.flush;
-	} else {
-		pass->flush_states = flush_states__open_and_load();
-		if (pass->flush_states)
-			program = pass->flush_states->progs.flush;
-	}
-	if (!program)
-		return -errno;
-	return attach(program, root_fd, BPF_CGROUP_ITER_SELF_ONLY, &pass->flush_link);
-}
-
 static int load(struct record_pass *pass, int root_fd, unsigned room, const char **ret_reason)
 {
-	bool old;
+	bool flush_all;
 	int err;
 
 	pass->skeleton = records__open();
 	if (!pass->skeleton)
 		return -errno;
-	err = prepare(pass, root_fd, &old, ret_reason);
+	err = prepare(pass, root_fd, &flush_all, ret_reason);
 	if (err == 0)
 		err = bpf_map__set_max_entries(pass->skeleton->maps.records, room);
 	if (err == 0) {
@@ -234,10 +190,10 @@ static int load(struct record_pass *pass, int root_fd, unsigned room, const char
 		*ret_reason = err < 0 ? "the kernel refuses the program that reads cgroups" : NULL;
 	}
 	if (err == 0)
-		err = attach(pass->skeleton->progs.read_cgroups, root_fd,
-			     BPF_CGROUP_ITER_DESCENDANTS_PRE, &pass->link);
+		err = iterator_attach_cgroups(pass->skeleton->progs.read_cgroups, root_fd, true,
+					      &pass->link);
 	if (err == 0) {
-		err = load_flush(pass, root_fd, old);
+		err = record_flush_open(root_fd, flush_all, &pass->flush);
 		*ret_reason =
 			err < 0 ? "the kernel refuses the program that adds up CPU times" : NULL;
 	}
@@ -252,7 +208,7 @@ int record_pass_open(int root_fd, unsigned room, struct record_pass **ret_pass,
 {
 	struct record_pass *pass = xcalloc(1, sizeof(*pass));
 
-	pass->memory_fd = pass->cost_fd = -1;
+	pass->cost_fd = -1;
 	*ret_reason = hierarchy_is_of_kernel(root_fd)
 			      ? NULL
 			      : "what is read is not cgroup2 of this kernel";
@@ -280,54 +236,51 @@ void record_pass_close(struct record_pass *pass)
 		return;
 	if (pass->mapped)
 		munmap(pass->mapped, pass->size);
-	if (pass->memory_fd >= 0)
-		close(pass->memory_fd);
 	if (pass->cost_fd >= 0)
 		close(pass->cost_fd);
 	bpf_link__destroy(pass->link);
-	bpf_link__destroy(pass->flush_link);
+	record_flush_close(pass->flush);
 	records__destroy(pass->skeleton);
-	flush_cgroups__destroy(pass->flush_cgroups);
-	flush_states__destroy(pass->flush_states);
 	free(pass);
 }
 
-/* Runs a program over all that it is attached to; it prints nothing. */
-static int run(const struct bpf_link *link)
+int record_pass_run(struct record_pass *pass, struct hierarchy *hierarchy,
+		    const struct wire_record **ret_records, unsigned *ret_n)
 {
-	cleanup(buffer_free) struct buffer nothing = { 0 };
+	struct records__bss *bss = pass->skeleton->bss;
+	uint64_t updates_max;
+	bool io = pass->io_is_known = is_io_known(pass);
+	int err = record_flush_run(pass->flush, hierarchy, &io, &updates_max);
 
-	return iterator_read(bpf_link__fd(link), SIZE_MAX, &nothing);
-}
-
-/*
- * Adds up what CPUs have counted. Reading the file of the topmost group does it for all below, when there is as much
- * as would make their own files do it.
- */
-static int flush(struct record_pass *pass)
-{
-	char text[TEXT_MAX];
-
-	if (pass->memory_fd >= 0 && pread(pass->memory_fd, text, sizeof(text), 0) < 0)
-		return -errno;
-	return run(pass->flush_link);
-}
-
-int record_pass_run(struct record_pass *pass, const struct wire_record **ret_records,
-		    unsigned *ret_n)
-{
-	int err = flush(pass);
-
-	pass->skeleton->bss->n_records = 0;
-	pass->skeleton->bss->n_lost = 0;
-	pass->skeleton->bss->io_known = is_io_known(pass);
-	if (err == 0)
-		err = run(pass->link);
+	if (err < 0)
+		return err;
+	bss->n_records = 0;
+	bss->n_lost = 0;
+	bss->io_known = io;
+	bss->updates_max = updates_max;
+	err = iterator_run(bpf_link__fd(pass->link));
 	if (err < 0)
 		return err;
 	*ret_records = pass->mapped;
-	*ret_n = pass->skeleton->bss->n_records;
-	return pass->skeleton->bss->n_lost ? -ENOSPC : 0;
+	*ret_n = bss->n_records;
+	return bss->n_lost ? -ENOSPC : 0;
+}
+
+const char *record_pass_left(const struct record_pass *pass)
+{
+	if (pass->has_memory && !pass->layout.n_states)
+		return "memory.stat stays with files: which of the kernel's numbers is which is "
+		       "not known";
+	if (pass->has_io && pass->io == IO_UNKNOWN)
+		return "io.stat stays with files: whether a device has the cost model of I/O "
+		       "cannot be asked";
+	if (pass->has_io && !pass->io_is_known)
+		return "io.stat stays with files: a device has the cost model of I/O";
+	if (pass->has_io && !pass->skeleton->bss->io_known)
+		return "io.stat stays with files: that of a topmost group cannot be read";
+	if (!pass->skeleton->bss->stalls_known)
+		return "pressure stays with files: the kernel keeps it in a way that is not known";
+	return NULL;
 }
 
 const struct record_layout *record_pass_layout(const struct record_pass *pass)

@@ -89,7 +89,7 @@ struct snapshot {
 	bool complete;		    /* no deadline cut it short */
 	const char *v1_controllers; /* on cgroup v1, so without metrics: "cpu,memory"; or NULL */
 	bool by_records;	    /* cgroups are read by records, see fast_path.h */
-	const char *files_reason;   /* why they are not; or NULL */
+	const char *files_reason;   /* why they are not, or some of their files are not; or NULL */
 	struct workload *workloads; /* parents before children, siblings by name */
 	uint32_t n_workloads;
 	struct family *families; /* all families of all sources, in table order */
