@@ -55,7 +55,7 @@ enum record_event {
 };
 
 /* Of struct memcg_vmstats, as the kernel numbers them; with more, memory.stat is left to the file. */
-enum { RECORD_STATES_MAX = 56, RECORD_COUNTS_MAX = 24 };
+enum { RECORD_STATES_MAX = 64, RECORD_COUNTS_MAX = 24 };
 
 /* A device that a group has used; with more of them, io.stat is left to the file. */
 enum { RECORD_DEVICES_MAX = 4 };

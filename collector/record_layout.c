@@ -32,6 +32,7 @@ static const char *const states[] = {
 	"NR_ANON_MAPPED",
 	"NR_FILE_MAPPED",
 	"NR_FILE_PAGES",
+	"NR_VMSCAN_WRITE", /* up to Linux 7.2 of nodes alone */
 	"NR_FILE_DIRTY",
 	"NR_WRITEBACK",
 	"NR_SHMEM",
@@ -61,6 +62,8 @@ static const char *const states[] = {
 	"PGSCAN_ANON",
 	"PGSCAN_FILE",
 	"PGREFILL",
+	"PGROTATE_ANON",
+	"PGROTATE_FILE",
 	"NR_HUGETLB",
 	"MEMCG_SWAP",
 	"MEMCG_SOCK",
@@ -93,6 +96,12 @@ static int value_of(const struct btf *kernel, int id, const char *name)
 	return -1;
 }
 
+/* Whether a state that nodes have is counted of groups, too, which its name does not tell: of this one, since 7.3. */
+static bool is_of_groups(const struct btf *kernel, int nodes, const char *name)
+{
+	return !streq(name, "NR_VMSCAN_WRITE") || value_of(kernel, nodes, "PGROTATE_ANON") >= 0;
+}
+
 /* How many elements an array in struct memcg_vmstats has; 0: there is none. */
 static uint32_t length_of(const struct btf *kernel, const char *name)
 {
@@ -119,7 +128,9 @@ static bool find_states(struct finder *finder)
 	finder->direct =
 		value_of(finder->kernel, own, "MEMCG_NR_STAT") == (int)finder->layout->n_states;
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-		finder->values[i] = value_of(finder->kernel, nodes, states[i]);
+		finder->values[i] = -1;
+		if (is_of_groups(finder->kernel, nodes, states[i]))
+			finder->values[i] = value_of(finder->kernel, nodes, states[i]);
 		if (finder->values[i] < 0)
 			finder->values[i] = value_of(finder->kernel, own, states[i]);
 		n += finder->values[i] >= 0;
