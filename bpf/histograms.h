@@ -108,6 +108,7 @@ static __always_inline void histogram_count(struct wire_histogram *histogram, __
 	asm volatile("" : "+r"(cell));
 	if (cell >= n_cells)
 		cell = n_cells - 1;
+	histogram->used[cell / WIRE_BLOCK] = 1;
 	if (shards_shared) {
 		__sync_fetch_and_add(&histogram->sum_ns, ns * weight);
 		__sync_fetch_and_add(&histogram->cells[cell], weight);

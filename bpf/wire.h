@@ -55,11 +55,15 @@ enum {
 	WIRE_BUCKETS_MAX = (WIRE_HIGHEST_EXPONENT - WIRE_LOWEST_EXPONENT) << WIRE_SCHEMA_MAX,
 	WIRE_CELLS_MAX = WIRE_BUCKETS_MAX + 2,
 	WIRE_LOWEST_NS = 1000000000 >> -WIRE_LOWEST_EXPONENT, /* the last that cell 0 takes */
+	WIRE_BLOCK = 16,				      /* cells */
+	WIRE_BLOCKS = (WIRE_CELLS_MAX + WIRE_BLOCK - 1) / WIRE_BLOCK,
 };
 
 struct wire_histogram {
 	__u64 sum_ns;
 	__u64 events; /* also those without a duration, where a probe has such; else 0 */
+	/* Not 0: of these cells some are not 0. Durations are alike, so most blocks need not be read. */
+	__u8 used[(WIRE_BLOCKS + 7) / 8 * 8];
 	__u64 cells[WIRE_CELLS_MAX]; /* fewer at a coarser schema */
 };
 

@@ -14,7 +14,14 @@ struct told {
 
 static struct told tell(struct shown_calls *all, const struct call_sums sums[])
 {
-	const struct shown *shown = shown_calls_update(all, ID, sums);
+	uint16_t made[WIRE_CALL_WAITS];
+	unsigned n_made = 0;
+
+	for (unsigned key = WIRE_CALL_WAITS; key-- > 0;)
+		if (sums[key].calls)
+			made[n_made++] = (uint16_t)key;
+
+	const struct shown *shown = shown_calls_update(all, ID, sums, made, n_made);
 	struct told told = { .n = shown->n };
 
 	for (unsigned key = 0; key < WIRE_CALL_WAITS; key++)

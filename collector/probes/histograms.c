@@ -238,25 +238,69 @@ static uint64_t *cells_at(const struct histograms *h, uint32_t shard, uint32_t n
 	return h->cells + ((size_t)shard * h->n + number) * h->stride;
 }
 
-/* The cells are read while CPUs count: each is whole, and `count` is made of what was read. */
+/* The end of a block that begins with cell `first`. */
+static uint32_t block_end(uint32_t first, uint32_t n_cells)
+{
+	return first + WIRE_BLOCK < n_cells ? first + WIRE_BLOCK : n_cells;
+}
+
+/*
+ * The cells are read while CPUs count: each is whole, and `count` is made of what was read. What a coarser schema
+ * cuts off is never marked as used.
+ */
+static void add_cells(const struct wire_histogram *more, uint32_t n_cells,
+		      struct wire_histogram *sums)
+{
+	sums->sum_ns += __atomic_load_n(&more->sum_ns, __ATOMIC_RELAXED);
+	sums->events += __atomic_load_n(&more->events, __ATOMIC_RELAXED);
+	for (uint32_t block = 0; block < WIRE_BLOCKS; block++) {
+		const uint32_t first = block * WIRE_BLOCK;
+
+		if (!__atomic_load_n(&more->used[block], __ATOMIC_RELAXED))
+			continue;
+		sums->used[block] = 1;
+		for (uint32_t i = first; i < block_end(first, n_cells); i++)
+			sums->cells[i] += __atomic_load_n(&more->cells[i], __ATOMIC_RELAXED);
+	}
+}
+
 static void add_histogram(const struct histograms *h, uint32_t number, struct wire_histogram *sums)
 {
-	for (uint32_t shard = 0; shard < h->shards; shard++) {
-		const uint64_t *at = cells_at(h, shard, number);
-
-		sums->sum_ns += __atomic_load_n(&at[0], __ATOMIC_RELAXED);
-		sums->events += __atomic_load_n(&at[1], __ATOMIC_RELAXED);
-		for (uint32_t i = 0; i < h->n_cells; i++)
-			sums->cells[i] += __atomic_load_n(&at[HEAD + i], __ATOMIC_RELAXED);
-	}
+	for (uint32_t shard = 0; shard < h->shards; shard++)
+		add_cells((const void *)cells_at(h, shard, number), h->n_cells, sums);
 }
 
 void histograms_add(const struct wire_histogram *more, struct wire_histogram *sums)
 {
-	sums->sum_ns += more->sum_ns;
-	sums->events += more->events;
-	for (uint32_t i = 0; i < WIRE_CELLS_MAX; i++)
-		sums->cells[i] += more->cells[i];
+	add_cells(more, WIRE_CELLS_MAX, sums);
+}
+
+void histograms_clear(struct wire_histogram *sums)
+{
+	for (uint32_t block = 0; block < WIRE_BLOCKS; block++) {
+		const uint32_t first = block * WIRE_BLOCK;
+
+		if (!sums->used[block])
+			continue;
+		memset(&sums->cells[first], 0,
+		       (block_end(first, WIRE_CELLS_MAX) - first) * sizeof(*sums->cells));
+		sums->used[block] = 0;
+	}
+	sums->sum_ns = sums->events = 0;
+}
+
+static uint64_t count_cells(const struct wire_histogram *sums)
+{
+	uint64_t count = 0;
+
+	for (uint32_t block = 0; block < WIRE_BLOCKS; block++) {
+		const uint32_t first = block * WIRE_BLOCK;
+
+		for (uint32_t i = first; sums->used[block] && i < block_end(first, WIRE_CELLS_MAX);
+		     i++)
+			count += sums->cells[i];
+	}
+	return count;
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -304,18 +348,18 @@ void histograms_read(struct histograms *h, histogram_visit *visit, void *context
 	cleanup_free struct entry *entries =
 		xcalloc(h->n + HASH_COUNT(h->carried), sizeof(*entries));
 	size_t n = gather(h, entries);
-	struct histogram_reading reading;
+	struct histogram_reading reading = { 0 };
 
 	qsort(entries, n, sizeof(*entries), compare_entries);
 	for (size_t i = 0; i < n;) {
 		size_t first = i;
 
-		reading = (struct histogram_reading){ .workload = entries[i].workload,
-						      .key = entries[i].key };
+		reading.workload = entries[i].workload;
+		reading.key = entries[i].key;
+		histograms_clear(&reading.sums);
 		while (i < n && compare_entries(&entries[first], &entries[i]) == 0)
 			read_entry(h, &entries[i++], &reading);
-		for (uint32_t c = 0; c < h->n_cells; c++)
-			reading.count += reading.sums.cells[c];
+		reading.count = count_cells(&reading.sums);
 		visit(context, &reading);
 	}
 }
@@ -343,9 +387,9 @@ struct histogram *histograms_make(const struct histograms *h, struct snapshot *s
 	uint64_t *counts;
 
 	while (first <= last && !sums->cells[first])
-		first++;
+		first += sums->used[first / WIRE_BLOCK] ? 1 : WIRE_BLOCK - first % WIRE_BLOCK;
 	while (last > first && !sums->cells[last])
-		last--;
+		last -= sums->used[last / WIRE_BLOCK] ? 1 : last % WIRE_BLOCK + 1;
 	uint32_t n = first <= last ? last - first + 1 : 0;
 	counts = arena_alloc(&snapshot->arena, (n + 1) * sizeof(*counts));
 	memcpy(counts, &sums->cells[first], n * sizeof(*counts));
@@ -444,10 +488,7 @@ void histograms_retire(struct histograms *h)
 uint64_t histograms_lost(const struct histograms *h)
 {
 	struct wire_histogram sums = { 0 };
-	uint64_t lost = 0;
 
 	add_histogram(h, 0, &sums);
-	for (uint32_t i = 0; i < h->n_cells; i++)
-		lost += sums.cells[i];
-	return sums.events ? sums.events : lost;
+	return sums.events ? sums.events : count_cells(&sums);
 }

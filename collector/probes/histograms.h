@@ -62,6 +62,8 @@ typedef void histogram_visit(void *context, const struct histogram_reading *read
 void histograms_read(struct histograms *histograms, histogram_visit *visit, void *context);
 /* Adds up, for a sum over keys. */
 void histograms_add(const struct wire_histogram *more, struct wire_histogram *sums);
+/* Makes all of it 0 again, for the next sum. */
+void histograms_clear(struct wire_histogram *sums);
 /* A reading as a native histogram in seconds with the classic bounds, in the snapshot's arena. */
 struct histogram *histograms_make(const struct histograms *histograms, struct snapshot *snapshot,
 				  const struct histogram_reading *reading);

@@ -107,17 +107,16 @@ static unsigned choose(struct known *known, unsigned places, uint16_t key,
 }
 
 const struct shown *shown_calls_update(struct shown_calls *all, uint64_t id,
-				       const struct call_sums sums[WIRE_CALL_WAITS])
+				       const struct call_sums sums[WIRE_CALL_WAITS],
+				       const uint16_t made[], unsigned n)
 {
 	struct known *known = find(all, id);
 	uint16_t calls[WIRE_CALL_WAITS], times[WIRE_CALL_WAITS];
 	bool chosen[WIRE_CALL_WAITS] = { false };
-	unsigned n = 0, n_chosen = 0;
+	unsigned n_chosen = 0;
 
-	for (unsigned key = 0; key < WIRE_CALL_WAITS; key++)
-		if (sums[key].calls)
-			calls[n++] = (uint16_t)key;
-	memcpy(times, calls, n * sizeof(*calls));
+	memcpy(calls, made, n * sizeof(*calls));
+	memcpy(times, made, n * sizeof(*times));
 	qsort_r(calls, n, sizeof(*calls), by_calls, (void *)sums);
 	qsort_r(times, n, sizeof(*times), by_time, (void *)sums);
 	for (unsigned i = 0; i < n && n_chosen < all->at_once; i++) {

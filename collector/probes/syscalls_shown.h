@@ -39,8 +39,12 @@ struct shown_calls;
 struct shown_calls *shown_calls_new(unsigned places);
 /* Accepts NULL. */
 void shown_calls_free(struct shown_calls *all);
-/* What is shown of this workload (its cgroup id), given all it did ever; `sums` by key. */
+/*
+ * What is shown of this workload (its cgroup id), given all it did ever: `sums` by key, and the `n` keys of those that
+ * it has made, in any order.
+ */
 const struct shown *shown_calls_update(struct shown_calls *all, uint64_t id,
-				       const struct call_sums sums[WIRE_CALL_WAITS]);
+				       const struct call_sums sums[WIRE_CALL_WAITS],
+				       const uint16_t made[], unsigned n);
 /* Forgets workloads that are gone. */
 void shown_calls_prune(struct shown_calls *all, const struct slots *slots);

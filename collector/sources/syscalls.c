@@ -249,6 +249,8 @@ struct adding {
 	const struct workload *workload;
 	struct histogram_reading classes[N_SYSCALL_CLASSES];
 	struct call_sums sums[WIRE_CALL_WAITS];
+	uint16_t made[WIRE_CALL_WAITS]; /* keys of those that it has made, in any order */
+	unsigned n_made;
 	struct call_sums all;
 	uint16_t calls_of[WIRE_CALL_SPARES]; /* the key of a call by each of its keys */
 };
@@ -287,7 +289,8 @@ static void add_call(struct adding *adding, const char *name, const struct call_
 static void add_calls(struct adding *adding)
 {
 	const struct shown *shown =
-		shown_calls_update(adding->state->shown, adding->workload->id, adding->sums);
+		shown_calls_update(adding->state->shown, adding->workload->id, adding->sums,
+				   adding->made, adding->n_made);
 	struct call_sums other = adding->all;
 
 	for (unsigned i = 0; i < shown->n; i++) {
@@ -340,9 +343,23 @@ static void start(struct adding *adding, const struct workload *workload)
 {
 	finish(adding);
 	adding->workload = workload;
-	memset(adding->classes, 0, sizeof(adding->classes));
-	memset(adding->sums, 0, sizeof(adding->sums));
+	for (int class = 0; class < N_SYSCALL_CLASSES; class ++) {
+		histograms_clear(&adding->classes[class].sums);
+		adding->classes[class].count = 0;
+	}
+	for (unsigned i = 0; i < adding->n_made; i++)
+		adding->sums[adding->made[i]] = (struct call_sums){ 0 };
+	adding->n_made = 0;
 	adding->all = (struct call_sums){ 0 };
+}
+
+static void add_to_call(struct adding *adding, uint16_t key, const struct call_sums *sums)
+{
+	if (!sums->calls)
+		return;
+	if (!adding->sums[key].calls)
+		adding->made[adding->n_made++] = key;
+	add_sums(&adding->sums[key], sums);
 }
 
 static void add_latency(struct adding *adding, const struct histogram_reading *reading)
@@ -375,7 +392,7 @@ static void add(void *context, const struct histogram_reading *reading)
 	add_sums(&adding->all, &sums);
 	if (reading->key >= WIRE_CALL_SPARES)
 		return;
-	add_sums(&adding->sums[adding->calls_of[reading->key]], &sums);
+	add_to_call(adding, adding->calls_of[reading->key], &sums);
 	if (reading->count)
 		add_latency(adding, reading);
 }

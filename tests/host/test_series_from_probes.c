@@ -46,7 +46,7 @@ static void put_histogram(int devices, uint32_t slot, uint32_t n_devices, uint32
 {
 	const uint32_t n_keys = n_devices * WIRE_BLKIO_OPERATIONS * WIRE_BLKIO_STAGES;
 	const uint64_t owner = (uint64_t)slot * n_keys + key + 1;
-	struct wire_histogram cells = { .sum_ns = 1000000, .cells = { [8] = 1 } };
+	struct wire_histogram cells = { .sum_ns = 1000000, .used = { 1 }, .cells = { [8] = 1 } };
 	uint32_t number = 0;
 
 	assert_int_equal(bpf_map_lookup_and_delete_elem(own_map_beside("free_histograms", devices),
