@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * PSI in records. The kernel adds up stalls per CPU and folds these into a total when somebody reads the file
- * or, while there is activity, every 2 s; what comes out depends on when it is done (it weighs CPUs by
- * how busy they were since the last time). So a total is told only where nothing is left to be folded, no task
- * is stalled, and the averages have come down to 0: there the file can say nothing else. Else the
- * collector reads it. collect_percpu_times(), kernel/sched/psi.c.
+ * or, while there is activity, every 2 s; what comes out depends on when it is done, as it weighs CPUs by how busy they
+ * were since the last time. So a total is told as a folding now would make it, where that needs no clock: no
+ * task of the group runs or is stalled, or there is nothing to be folded. What is told the kernel does not know of; that
+ * it never falls is the collector's to see to. Averages are told only where they have come down to 0: there
+ * the file can say nothing else. Else the collector reads it. collect_percpu_times(), kernel/sched/psi.c.
  */
 #pragma once
 
@@ -17,7 +18,9 @@
 #include "bpf/kernel.h"
 #include "bpf/wire_records.h"
 
-const volatile bool has_irq_stalls; /* set before it is loaded */
+const volatile bool has_irq_stalls; /* set before it is loaded, as these */
+/* nsecs_to_jiffies(): a time times the one and divided by the other; 0: not known. */
+const volatile __u64 tick_factor, tick_divisor;
 
 bool stalls_known; /* the kernel keeps them in a way that is known here; set by each pass */
 
@@ -47,13 +50,15 @@ static __always_inline bool are_stalls_known(void)
 
 enum {
 	CPU_BYTES = 128, /* of struct psi_group_cpu, without the debugging of locks */
-	N_TIMES = 7,
+	N_TIMES = 8,	 /* states, and behind them the time that the CPU was not idle */
 };
 
 /* What the CPUs have that is not yet in a total. */
 struct unfolded {
-	__u32 states;	      /* a bit for each in which tasks are */
-	__u32 times[N_TIMES]; /* 0 when there is nothing */
+	__u32 states;		/* a bit for each in which tasks are */
+	__u32 times[N_TIMES];	/* 0 when there is nothing */
+	__u64 weighed[N_TIMES]; /* by the ticks that each CPU was busy */
+	__u64 ticks;
 };
 
 /* Where a field is: apart from the access, which libbpf would take for one of another type. */
@@ -63,6 +68,25 @@ struct unfolded {
 		asm volatile("" : "+r"(offset_));                                                  \
 		offset_;                                                                           \
 	})
+
+#define BUSY (has_irq_stalls ? 7 : 6) /* PSI_NONIDLE */
+
+/* One CPU's, of which `cpu` is a copy. */
+static __always_inline void add_cpu(struct unfolded *unfolded, const void *cpu, __u64 times,
+				    __u64 times_prev)
+{
+	__u32 busy = *(__u32 *)(cpu + times + BUSY * 4) - *(__u32 *)(cpu + times_prev + BUSY * 4);
+	__u64 ticks = tick_divisor ? busy * tick_factor / tick_divisor : 0;
+
+	unfolded->ticks += ticks;
+#pragma unroll
+	for (int n = 0; n < N_TIMES - 1; n++) {
+		__u32 time = *(__u32 *)(cpu + times + n * 4) - *(__u32 *)(cpu + times_prev + n * 4);
+
+		unfolded->times[n] |= time;
+		unfolded->weighed[n] += time * ticks;
+	}
+}
 
 /* One read for each CPU: a helper's call is what costs most here. */
 static __always_inline bool find_unfolded(__u64 base, struct unfolded *unfolded)
@@ -84,25 +108,47 @@ static __always_inline bool find_unfolded(__u64 base, struct unfolded *unfolded)
 		    0)
 			return false;
 		unfolded->states |= *(__u32 *)(cpu + state_mask);
-#pragma unroll
-		for (int n = 0; n < N_TIMES; n++)
-			unfolded->times[n] |= *(__u32 *)(cpu + times + n * 4) ^
-					      *(__u32 *)(cpu + times_prev + n * 4);
+		add_cpu(unfolded, cpu, times, times_prev);
 	}
 	return true;
 }
 
+/* Times are known without a clock while no CPU is in the state, and their weights while none is busy. */
+static __always_inline bool is_known(const struct unfolded *unfolded, int state)
+{
+	if (unfolded->states >> state & 1)
+		return false;
+	return !unfolded->times[state] || (tick_divisor && !(unfolded->states >> BUSY & 1));
+}
+
 #define FILL_STALL(stall, state)                                                                   \
-	if (!(unfolded.states >> (state)&1) && !unfolded.times[state] &&                           \
-	    total[state] == psi->avg_total[state] && !avg[(state)*3] && !avg[(state)*3 + 1] &&     \
-	    !avg[(state)*3 + 2]) {                                                                 \
-		record->stalls_ns[stall] = psi->avg_total[state];                                  \
+	if (is_known(&unfolded, state) && total[state] == record->stalls_ns[stall]) {              \
+		bool is_zero = !unfolded.times[state] && total[state] == psi->avg_total[state] &&  \
+			       !avg[(state)*3] && !avg[(state)*3 + 1] && !avg[(state)*3 + 2];      \
+		record->stalls_ns[stall] +=                                                        \
+			unfolded.weighed[state] / (unfolded.ticks ? unfolded.ticks : 1);           \
 		record->filled |= RECORD_STALLS << (stall);                                        \
+		if (is_zero)                                                                       \
+			record->filled |= RECORD_AVERAGES << (stall);                              \
 	}
 
+#define FOR_EACH_STALL(what)                                                                       \
+	do {                                                                                       \
+		what(RECORD_IO_SOME, PSI_IO_SOME);                                                 \
+		what(RECORD_IO_FULL, PSI_IO_FULL);                                                 \
+		what(RECORD_MEMORY_SOME, PSI_MEM_SOME);                                            \
+		what(RECORD_MEMORY_FULL, PSI_MEM_FULL);                                            \
+		what(RECORD_CPU_SOME, PSI_CPU_SOME);                                               \
+		what(RECORD_CPU_FULL, PSI_CPU_FULL);                                               \
+		if (has_irq_stalls)                                                                \
+			what(RECORD_IRQ_FULL, PSI_IRQ_FULL);                                       \
+	} while (0)
+
+#define KEEP_TOTAL(stall, state) record->stalls_ns[stall] = total[state]
+
 /*
- * In this order: a folding that has taken what was to be folded before we look at the CPUs either has added it
- * to the total, or holds the lock.
+ * A folding that has begun holds the lock, or has changed a total by its end: what is between two looks at both
+ * was not folded meanwhile, unless it was 0.
  */
 static __always_inline void fill_stalls(struct wire_record *record, struct psi_group *psi)
 {
@@ -118,15 +164,13 @@ static __always_inline void fill_stalls(struct wire_record *record, struct psi_g
 		return;
 	total = is_nested() ? nested->total[0] : psi->total;
 	avg = is_nested() ? nested->avg[0] : psi->avg;
+	FOR_EACH_STALL(KEEP_TOTAL);
+	asm volatile("" ::: "memory");
+	if (psi->avgs_lock.owner.counter)
+		return;
 	*base = (__u64)psi->pcpu; /* the verifier does no sums with a pointer */
 	if (!find_unfolded(*base, &unfolded) || psi->avgs_lock.owner.counter)
 		return;
-	FILL_STALL(RECORD_IO_SOME, PSI_IO_SOME);
-	FILL_STALL(RECORD_IO_FULL, PSI_IO_FULL);
-	FILL_STALL(RECORD_MEMORY_SOME, PSI_MEM_SOME);
-	FILL_STALL(RECORD_MEMORY_FULL, PSI_MEM_FULL);
-	FILL_STALL(RECORD_CPU_SOME, PSI_CPU_SOME);
-	FILL_STALL(RECORD_CPU_FULL, PSI_CPU_FULL);
-	if (has_irq_stalls)
-		FILL_STALL(RECORD_IRQ_FULL, PSI_IRQ_FULL);
+	asm volatile("" ::: "memory");
+	FOR_EACH_STALL(FILL_STALL);
 }

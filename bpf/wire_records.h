@@ -24,8 +24,9 @@ enum {
 	RECORD_SHARES = 1 << 12, /* not of idle groups: kernels differ in what they say of these */
 	RECORD_MEMORY_STAT = 1 << 13,
 	RECORD_IO = 1 << 14,
-	/* From here on, a bit per state of enum record_stall: nothing is left to be folded. */
+	/* From here on, a bit per state of enum record_stall: its total; and that its averages are all 0. */
 	RECORD_STALLS = 1 << 16,
+	RECORD_AVERAGES = 1 << 24,
 };
 
 /* States of PSI in this order, whatever the kernel's. */

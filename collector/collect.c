@@ -191,7 +191,9 @@ static void add_families(const struct collector *collector, struct snapshot *sna
 			bool named = options_metric_enabled(collector->options, metric->name);
 
 			snapshot->families[n].metric = metric;
-			snapshot->families[n].left_out = !read || (metric->optional && !named);
+			snapshot->families[n].left_out =
+				!read || (metric->optional && !named) ||
+				(metric->only_in_api && snapshot->only_text);
 			snapshot->families[n].not_in_text = metric->only_native && !named;
 		}
 	}
@@ -388,6 +390,7 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 		snapshot->v1_controllers =
 			arena_strdup(&snapshot->arena, collector->hierarchy->v1_controllers);
 	snapshot->sources_read = request->sources & collector->options->sources_enabled;
+	snapshot->only_text = request->only_text;
 	discover(collector);
 	containers_discover(collector->containers, collector->hierarchy, snapshot,
 			    collector->counters);
@@ -415,7 +418,8 @@ const struct snapshot *collector_acquire(struct collector *collector,
 {
 	uint64_t wanted = request->sources & collector->options->sources_enabled;
 	const struct snapshot *snapshot =
-		recent_find(&collector->recent, wanted, request->max_age_ms);
+		recent_find(
+		&collector->recent, wanted, request->only_text, request->max_age_ms);
 
 	if (snapshot)
 		return snapshot_ref(snapshot);

@@ -32,7 +32,7 @@ struct fast_path {
 	struct record_check *check;
 	uint64_t next_check_ns;
 	uint64_t passes, compared, mismatches;
-	struct told_time *told;
+	struct told *told;
 };
 
 struct fast_path *fast_path_new(void)
@@ -48,7 +48,7 @@ static void close_pass(struct fast_path *fast_path)
 
 void fast_path_free(struct fast_path *fast_path)
 {
-	struct told_time *told, *next;
+	struct told *told, *next;
 
 	if (!fast_path)
 		return;
@@ -168,7 +168,7 @@ static int run_checked(struct fast_path *fast_path, struct hierarchy *hierarchy)
 /* Forgets what was told of groups that are gone. */
 static void forget(struct fast_path *fast_path)
 {
-	struct told_time *told, *next;
+	struct told *told, *next;
 
 	if (fast_path->passes % TOLD_PASSES != 0)
 		return;
@@ -240,9 +240,9 @@ size_t fast_path_memory(const struct fast_path *fast_path)
 	return record_pass_memory(fast_path->pass);
 }
 
-struct told_time *fast_path_told(struct fast_path *fast_path, uint64_t id, bool add)
+struct told *fast_path_told(struct fast_path *fast_path, uint64_t id, bool add)
 {
-	struct told_time *told;
+	struct told *told;
 
 	if (!fast_path)
 		return NULL;

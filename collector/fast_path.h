@@ -11,13 +11,16 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include "bpf/wire_records.h"
+
 struct fast_path;
 struct hierarchy;
 struct options;
 
-/* What was told of a group's CPU time, in microseconds. */
-struct told_time {
+/* What was told of a group, in microseconds. */
+struct told {
 	uint64_t id, user_us, system_us;
+	uint64_t stalls_us[N_RECORD_STALLS]; /* totals of pressure */
 	uint64_t pass; /* in which it was last asked for */
 	UT_hash_handle hh;
 };
@@ -48,4 +51,4 @@ size_t fast_path_memory(const struct fast_path *fast_path);
  * What was told of a group. NULL when that never was of a record, unless `add`; and without a fast path,
  * which may be NULL.
  */
-struct told_time *fast_path_told(struct fast_path *fast_path, uint64_t id, bool add);
+struct told *fast_path_told(struct fast_path *fast_path, uint64_t id, bool add);

@@ -7,7 +7,7 @@
 
 static const uint64_t longest_ns = UINT64_C(10) * 1000 * 1000 * 1000;
 
-const struct snapshot *recent_find(const struct recent *recent, uint64_t sources,
+const struct snapshot *recent_find(const struct recent *recent, uint64_t sources, bool only_text,
 				   uint64_t max_age_ms)
 {
 	uint64_t now = clock_monotonic_ns();
@@ -16,6 +16,7 @@ const struct snapshot *recent_find(const struct recent *recent, uint64_t sources
 		const struct snapshot *s = recent->snapshots[i];
 
 		if (s && s->sources_read == sources && s->complete &&
+		    (only_text || !s->only_text) &&
 		    now - s->monotonic_ns <= max_age_ms * 1000000)
 			return s;
 	}

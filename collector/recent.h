@@ -13,8 +13,11 @@ struct recent {
 	const struct snapshot *snapshots[RECENT_MAX];
 };
 
-/* The one of exactly these sources, if it is young enough and whole; else NULL. No new reference. */
-const struct snapshot *recent_find(const struct recent *recent, uint64_t sources,
+/*
+ * The one of exactly these sources, if it is young enough and whole; else NULL. No new reference. One for text alone
+ * is only for who wants no more.
+ */
+const struct snapshot *recent_find(const struct recent *recent, uint64_t sources, bool only_text,
 				   uint64_t max_age_ms);
 /*
  * Memory for one snapshot at a time, not for two: what a new one replaces goes before it is made, and leaves

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "collector/cgroups.h"
@@ -90,17 +91,37 @@ static bool are_events_known(const struct btf *kernel)
 	return are_numbered(kernel, names, N_RECORD_EVENTS);
 }
 
+/* As nsecs_to_jiffies(), kernel/time/time.c. What the coarse clock is good for is a tick (CONFIG_HZ). */
+static void prepare_ticks(struct records *skeleton)
+{
+	const uint64_t second = 1000000000;
+	struct timespec tick;
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) < 0 || tick.tv_sec || tick.tv_nsec <= 0)
+		return;
+	uint64_t hz = (second + (uint64_t)tick.tv_nsec / 2) / (uint64_t)tick.tv_nsec;
+
+	if (hz % 512 == 0)
+		return; /* it reckons otherwise there */
+	skeleton->rodata->tick_factor = second % hz ? 9 : 1;
+	skeleton->rodata->tick_divisor = second % hz ? (9 * second + hz / 2) / hz : second / hz;
+}
+
 static void prepare_stalls(const struct btf *kernel, struct records *skeleton)
 {
 	static const char *const names[] = { "PSI_IO_SOME",  "PSI_IO_FULL",  "PSI_MEM_SOME",
 					     "PSI_MEM_FULL", "PSI_CPU_SOME", "PSI_CPU_FULL" };
 	int n = libbpf_num_possible_cpus();
-	uint32_t irq;
+	uint32_t irq, busy;
+	bool has_irq =
+		find_enumerator(kernel, "PSI_IRQ_FULL", &irq) == 0 && irq == ARRAY_SIZE(names);
 
 	if (n > 0 && n <= RECORD_CPUS_MAX && are_numbered(kernel, names, ARRAY_SIZE(names)))
 		skeleton->rodata->n_cpus = (uint32_t)n;
-	skeleton->rodata->has_irq_stalls =
-		find_enumerator(kernel, "PSI_IRQ_FULL", &irq) == 0 && irq == ARRAY_SIZE(names);
+	skeleton->rodata->has_irq_stalls = has_irq;
+	if (find_enumerator(kernel, "PSI_NONIDLE", &busy) == 0 &&
+	    busy == ARRAY_SIZE(names) + has_irq)
+		prepare_ticks(skeleton);
 }
 
 static bool has_function(const struct btf *kernel, const char *name)

@@ -70,8 +70,7 @@ int rows_read_text(struct rows *rows, struct group *group, struct rows_file *fil
 
 	if (length < 0)
 		return (int)length;
-	rows->reading.group = group;
-	rows->reading.from_record = false;
+	rows_begin_reading(rows, group, false);
 	rows_parse(rows, file, text, (size_t)length);
 	return rows->malformed ? -EBADMSG : 0;
 }
@@ -238,8 +237,10 @@ static void begin(struct rows *rows, struct collection *collection, struct famil
 	uint32_t n = collection->snapshot->n_workloads;
 
 	rows->collection = collection;
+	rows->only_text = collection->snapshot->only_text;
 	rows->families = families;
 	rows->last_parent = NULL;
+	rows->reading = (struct rows_reading){ 0 }; /* what was told may be forgotten by now */
 	for (unsigned i = 0; i < rows->n_files; i++)
 		rows->files[i].number = hierarchy_file(collection->hierarchy, rows->files[i].name);
 	for (unsigned i = 0; i < rows->n_bound; i++) {

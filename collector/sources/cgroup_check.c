@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/wire_records.h"
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
 #include "collector/memory.h"
@@ -51,6 +52,7 @@ struct record_check *record_check_new(const struct options *options)
 					  .block_devices = true };
 	if (rows_open(&table, options, &check->rows) < 0)
 		abort(); /* there are always some */
+	((struct rows *)check->rows)->compares = true;
 	check->before = xcalloc(DEPTHS_MAX * n_record_numbers, sizeof(*check->before));
 	check->suspect = xcalloc(DEPTHS_MAX * n_record_numbers, sizeof(*check->suspect));
 	return check;
@@ -175,6 +177,11 @@ static void tell(struct tally *tally, const struct group *group, const struct re
 				  describe(record, b), describe(after, c));
 }
 
+static bool is_missing(const struct group *group, const struct record_number *number)
+{
+	return !number->maybe && !(group->record->filled & number->filled);
+}
+
 /* One file: what the record does not stand for now cannot have been wrong each time. */
 static void check_file(struct rows *rows, struct group *group, struct rows_file *file,
 		       const struct rows_number *before, bool *suspect, struct tally *tally)
@@ -192,8 +199,10 @@ static void check_file(struct rows *rows, struct group *group, struct rows_file 
 		const struct record_number *number = file->cells[c].in_record;
 		struct rows_number after = number_of(&file->cells[c], since, err);
 
-		tally->compared += !err && suspect[c];
-		suspect[c] &= !err && !is_right(number, before[c], record[c], after);
+		bool missing = err || is_missing(group, number);
+
+		tally->compared += !missing && suspect[c];
+		suspect[c] &= !missing && !is_right(number, before[c], record[c], after);
 		if (suspect[c])
 			tell(tally, group, number, before[c], record[c], after);
 	}

@@ -85,6 +85,7 @@ struct rows_file {
 	bool for_limits;	       /* a tightest rule needs it: read of ancestors too */
 	bool never_empty;	       /* not all it has to tell is of devices and the like */
 	uint64_t record_parts;	       /* that a record needs to stand for it; 0: none does */
+	uint64_t text_parts;	       /* the same without what is in the API alone */
 };
 
 struct rows_cell_id {
@@ -116,12 +117,14 @@ struct rows {
 	unsigned n_words;
 	bool words_full; /* some were left out of this collection */
 	bool malformed;	 /* the file at hand is not as the kernel writes it */
+	bool compares;	 /* records stand for whatever they have of a file: they are compared with it */
 	uint64_t stamp, group_stamp, generation;
 	uint32_t limits_size;
 	const struct group *last_parent; /* not exported itself; its limits are in parent_limit */
 	char *path_sysfs;
 	/* Of the collection at hand. */
 	struct collection *collection;
+	bool only_text; /* what is in the API alone is not asked for */
 	struct rows_reading reading;
 	struct family *families;
 	const struct workload *workload; /* NULL: fill cells, add nothing */
@@ -133,6 +136,10 @@ void rows_compile(struct rows *rows, const struct options *options);
 /* Whether a word fits a pattern with at most one '*'; *ret_start/_length is what '*' stood for. */
 bool rows_match(const char *pattern, const char *word, size_t length, size_t *ret_start,
 		size_t *ret_length);
+
+/* sources/cgroup_told.c: what is read next, and that counters which readers reckon for themselves never fall. */
+void rows_begin_reading(struct rows *rows, const struct group *group, bool from_record);
+void rows_keep_told(struct rows *rows, const struct record_number *number, uint64_t *value);
 
 /* sources/cgroup_parse.c: a file's text into cells. What is no such text sets rows->malformed. */
 void rows_parse(struct rows *rows, struct rows_file *file, const char *text, size_t length);

@@ -122,33 +122,11 @@ static struct rows_number parse_number(enum rows_form form, const char *p)
 	return number;
 }
 
-/*
- * User and system time never fall, whichever reader told them last: of what a record told the kernel knows
- * nothing, and its division of the run time goes up and down.
- */
-static void keep_time(struct rows *rows, const struct rows_cell *cell, uint64_t *value)
-{
-	enum record_unit unit = cell->in_record->unit;
-	struct told_time *told;
-
-	if (unit != RECORD_USER_TIME && unit != RECORD_SYSTEM_TIME)
-		return;
-	told = fast_path_told(rows->collection->fast_path, rows->reading.group->id,
-			      rows->reading.from_record);
-	if (!told)
-		return;
-	uint64_t *own = unit == RECORD_USER_TIME ? &told->user_us : &told->system_us;
-
-	if (*value < *own)
-		*value = *own;
-	*own = *value;
-}
-
 void rows_put(struct rows *rows, struct rows_cell *cell, struct rows_word *word,
 	      struct rows_number number)
 {
 	if (cell->in_record && number.state == NUMBER_VALUE)
-		keep_time(rows, cell, &number.value);
+		rows_keep_told(rows, cell->in_record, &number.value);
 	if (word && cell->stamp >= rows->reading.since && cell->number.state == NUMBER_VALUE)
 		cell->number.value += number.value;
 	else

@@ -35,19 +35,18 @@
 		COUNTER(file, "oom_group_kill", RECORD_MEMORY, field[RECORD_OOM_GROUP_KILL],       \
 			RECORD_AS_IS)
 
-#define STALL(file_, line_, stall, key_, unit_, is_counter)                                        \
+#define STALL(file_, line_, stall, key_, part, unit_, is_counter)                                  \
 	{                                                                                          \
-		.file = (file_), .line = (line_), .key = (key_),                                   \
-		.filled = RECORD_STALLS << (stall),                                                \
+		.file = (file_), .line = (line_), .key = (key_), .filled = (part) << (stall),      \
 		.offset = offsetof(struct wire_record, stalls_ns[stall]), .unit = (unit_),         \
 		.counter = (is_counter),                                                           \
 	}
-/* The record has pressure where the averages are 0. */
+#define AVERAGE(file, line, stall, key)                                                            \
+	STALL(file, line, stall, key, RECORD_AVERAGES, RECORD_ZERO, false)
 #define PRESSURE(file, line, stall)                                                                \
-	STALL(file, line, stall, "total", RECORD_NANOSECONDS, true),                               \
-		STALL(file, line, stall, "avg10", RECORD_ZERO, false),                             \
-		STALL(file, line, stall, "avg60", RECORD_ZERO, false),                             \
-		STALL(file, line, stall, "avg300", RECORD_ZERO, false)
+	STALL(file, line, stall, "total", RECORD_STALLS, RECORD_STALL, true),                      \
+		AVERAGE(file, line, stall, "avg10"), AVERAGE(file, line, stall, "avg60"),          \
+		AVERAGE(file, line, stall, "avg300")
 
 #define IN_STATES(key_, state_, unit_, ...)                                                        \
 	{                                                                                          \
@@ -232,27 +231,40 @@ static const struct record_number *find_number(const char *file, const struct ro
 	return NULL;
 }
 
-/* The parts of a record that stand for all cells of a file; 0: one of them is not in records. */
-static uint64_t bind_file(struct rows_file *file)
+/* Whether all that wants this number is in the API alone: text can do without. */
+static bool is_only_in_api(const struct rows *rows, const struct rows_cell *cell)
 {
-	uint64_t parts = 0;
+	for (unsigned i = 0; i < cell->n_targets; i++)
+		if (!rows->table.metrics[cell->targets[i].row].only_in_api)
+			return false;
+	return cell->n_targets > 0;
+}
+
+/* The parts of a record that stand for all cells of a file; 0: one of them is not in records. */
+static void bind_file(const struct rows *rows, struct rows_file *file)
+{
 	bool all = true;
 
+	file->record_parts = file->text_parts = 0;
 	for (unsigned n = 0; n < file->n_cells; n++) {
 		struct rows_cell *cell = &file->cells[n];
 
 		cell->in_record = find_number(file->name, cell);
 		all &= cell->in_record != NULL;
-		if (cell->in_record && !cell->in_record->maybe)
-			parts |= cell->in_record->filled;
+		if (!cell->in_record || cell->in_record->maybe)
+			continue;
+		file->record_parts |= cell->in_record->filled;
+		if (!is_only_in_api(rows, cell))
+			file->text_parts |= cell->in_record->filled;
 	}
-	return all ? parts : 0;
+	if (!all)
+		file->record_parts = file->text_parts = 0;
 }
 
 void rows_bind_record(struct rows *rows)
 {
 	for (unsigned i = 0; i < rows->n_files; i++)
-		rows->files[i].record_parts = bind_file(&rows->files[i]);
+		bind_file(rows, &rows->files[i]);
 }
 
 /* The run time in nanoseconds, divided as cpu.stat does: cputime_adjust(), kernel/sched/cputime.c. */
@@ -340,6 +352,7 @@ static struct rows_number convert(const struct wire_record *record,
 		result.value /= 1000;
 		break;
 	case RECORD_NANOSECONDS:
+	case RECORD_STALL:
 		result.value /= 1000;
 		break;
 	case RECORD_PAGES_LIMIT:
@@ -399,17 +412,26 @@ static void put_devices(struct rows *rows, struct rows_file *file, const struct 
 	}
 }
 
+/* Whether a record stands for a file: for all that is wanted of it, or, to compare them, for some. */
+static bool stands_for(const struct rows *rows, const struct wire_record *record,
+		       const struct rows_file *file)
+{
+	uint64_t wanted = rows->only_text ? file->text_parts : file->record_parts;
+
+	if (rows->compares)
+		return record->filled & file->record_parts;
+	return wanted && (record->filled & wanted) == wanted;
+}
+
 int rows_read_record(struct rows *rows, struct group *group, struct rows_file *file)
 {
 	const struct wire_record *record = group->record;
 	uint64_t read_once = group->readable[file->number / 64] >> (file->number % 64);
 
-	if (!record || !file->record_parts || !(read_once & 1) ||
-	    (record->filled & file->record_parts) != file->record_parts)
+	if (!record || !(read_once & 1) || !stands_for(rows, record, file))
 		return -EAGAIN;
+	rows_begin_reading(rows, group, true);
 	rows->reading.since = ++rows->stamp;
-	rows->reading.group = group;
-	rows->reading.from_record = true;
 	rows->malformed = false;
 	if (file->record_parts & RECORD_IO) {
 		put_devices(rows, file, record);

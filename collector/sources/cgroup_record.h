@@ -18,6 +18,8 @@ struct rows_word;
 /* What is read just now. */
 struct rows_reading {
 	const struct group *group;
+	struct told *told; /* of this group; NULL: nothing, or not looked up */
+	bool told_known;
 	bool from_record;
 	uint64_t since; /* the first stamp */
 };
@@ -38,6 +40,7 @@ enum record_unit {
 	RECORD_STATE,
 	RECORD_DEVICE,	  /* of each device: the offset is in struct wire_device */
 	RECORD_NO_DEVICE, /* likewise, and there is none while records stand for the file */
+	RECORD_STALL,	  /* a total of pressure in nanoseconds; the file has microseconds */
 	RECORD_ZERO,	  /* an average of pressure, where there was none */
 };
 
