@@ -191,10 +191,11 @@ static void add_families(const struct collector *collector, struct snapshot *sna
 			bool named = options_metric_enabled(collector->options, metric->name);
 
 			snapshot->families[n].metric = metric;
+			snapshot->families[n].not_in_text = metric->only_native && !named;
 			snapshot->families[n].left_out =
 				!read || (metric->optional && !named) ||
-				(metric->only_in_api && snapshot->only_text);
-			snapshot->families[n].not_in_text = metric->only_native && !named;
+				(metric->only_in_api && snapshot->detail >= DETAIL_METRICS) ||
+				(metric->only_native && !named && snapshot->detail >= DETAIL_TEXT);
 		}
 	}
 }
@@ -390,7 +391,7 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 		snapshot->v1_controllers =
 			arena_strdup(&snapshot->arena, collector->hierarchy->v1_controllers);
 	snapshot->sources_read = request->sources & collector->options->sources_enabled;
-	snapshot->only_text = request->only_text;
+	snapshot->detail = request->detail;
 	discover(collector);
 	containers_discover(collector->containers, collector->hierarchy, snapshot,
 			    collector->counters);
@@ -418,8 +419,7 @@ const struct snapshot *collector_acquire(struct collector *collector,
 {
 	uint64_t wanted = request->sources & collector->options->sources_enabled;
 	const struct snapshot *snapshot =
-		recent_find(
-		&collector->recent, wanted, request->only_text, request->max_age_ms);
+		recent_find(&collector->recent, wanted, request->detail, request->max_age_ms);
 
 	if (snapshot)
 		return snapshot_ref(snapshot);

@@ -52,7 +52,7 @@ struct collect_request {
 	uint64_t sources;     /* bit i: sources[i]; ~0 for all that are on */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0 = none */
 	uint64_t max_age_ms;  /* a snapshot this young may be shared */
-	bool only_text;	      /* nothing is wanted that the API alone tells */
+	enum detail detail;   /* one with more may be shared, too */
 };
 /*
  * A snapshot with a reference of the caller's; never NULL. It is shared when one with the same

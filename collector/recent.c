@@ -7,16 +7,15 @@
 
 static const uint64_t longest_ns = UINT64_C(10) * 1000 * 1000 * 1000;
 
-const struct snapshot *recent_find(const struct recent *recent, uint64_t sources, bool only_text,
-				   uint64_t max_age_ms)
+const struct snapshot *recent_find(const struct recent *recent, uint64_t sources,
+				   enum detail detail, uint64_t max_age_ms)
 {
 	uint64_t now = clock_monotonic_ns();
 
 	for (size_t i = 0; i < RECENT_MAX; i++) {
 		const struct snapshot *s = recent->snapshots[i];
 
-		if (s && s->sources_read == sources && s->complete &&
-		    (only_text || !s->only_text) &&
+		if (s && s->sources_read == sources && s->complete && s->detail <= detail &&
 		    now - s->monotonic_ns <= max_age_ms * 1000000)
 			return s;
 	}

@@ -14,11 +14,11 @@ struct recent {
 };
 
 /*
- * The one of exactly these sources, if it is young enough and whole; else NULL. No new reference. One for text alone
- * is only for who wants no more.
+ * The one of exactly these sources, if it is young enough and whole; else NULL. No new reference. It may
+ * have more detail than is wanted.
  */
-const struct snapshot *recent_find(const struct recent *recent, uint64_t sources, bool only_text,
-				   uint64_t max_age_ms);
+const struct snapshot *recent_find(const struct recent *recent, uint64_t sources,
+				   enum detail detail, uint64_t max_age_ms);
 /*
  * Memory for one snapshot at a time, not for two: what a new one replaces goes before it is made, and leaves
  * its memory to `spare` unless somebody still reads it.

@@ -78,6 +78,13 @@ struct source_status {
 	bool enabled, up, collected;
 };
 
+/* What is read for whom. */
+enum detail {
+	DETAIL_ALL,
+	DETAIL_METRICS, /* not what the API alone tells */
+	DETAIL_TEXT,	/* nor what has too many lines for text */
+};
+
 struct snapshot {
 	struct arena arena;
 	unsigned references;
@@ -87,7 +94,7 @@ struct snapshot {
 	uint64_t duration_ns;	    /* of the whole collection */
 	uint64_t sources_read;	    /* bit i: sources[i] was asked */
 	bool complete;		    /* no deadline cut it short */
-	bool only_text;		    /* what the API alone tells is left out */
+	enum detail detail;	    /* what is left out, because nobody asks for it */
 	const char *v1_controllers; /* on cgroup v1, so without metrics: "cpu,memory"; or NULL */
 	bool by_records;	    /* cgroups are read by records, see fast_path.h */
 	const char *files_reason;   /* why they are not, or some of their files are not; or NULL */

@@ -155,10 +155,11 @@ void metrics_handle(const struct service *service, const struct http_request *re
 	struct collect_request wanted = {
 		.deadline_ns = scrape_deadline_ns(request->scrape_timeout_s),
 		.max_age_ms = service->options->web_min_scrape_interval_ms,
-		.only_text = true,
 	};
 	const char *escaping = "";
 	const struct renderer *renderer = renderer_negotiate(request->accept, &escaping);
+
+	wanted.detail = renderer == &renderer_protobuf ? DETAIL_METRICS : DETAIL_TEXT;
 
 	if (choose_sources(service, request, &wanted.sources, reply) < 0 ||
 	    check_names(service, request, reply) < 0)

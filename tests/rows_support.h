@@ -17,6 +17,7 @@ struct scene {
 	struct self_counters counters;
 	struct collector *collector;
 	const struct snapshot *snapshot;
+	enum detail detail; /* of the next collection */
 };
 
 SUPPORT void scene_close(struct scene *scene)
@@ -30,7 +31,10 @@ SUPPORT void scene_close(struct scene *scene)
 /* Collects all sources once more; options are read again when the collector was closed. */
 SUPPORT void scene_collect(struct scene *scene)
 {
-	const struct collect_request request = { .sources = ~UINT64_C(0) };
+	const struct collect_request request = {
+		.sources = ~UINT64_C(0),
+		.detail = scene->detail,
+	};
 
 	if (!scene->collector)
 		assert_int_equal(

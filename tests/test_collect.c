@@ -58,7 +58,11 @@ static uint64_t source_bit(const char *name)
 static const struct snapshot *acquire(struct world *w, uint64_t bits, uint64_t deadline_ns,
 				      uint64_t max_age_ms)
 {
-	const struct collect_request request = { bits, deadline_ns, max_age_ms };
+	const struct collect_request request = {
+		.sources = bits,
+		.deadline_ns = deadline_ns,
+		.max_age_ms = max_age_ms,
+	};
 
 	return collector_acquire(w->collector, &request);
 }
@@ -136,6 +140,46 @@ static void shares_by_set_of_sources(void **state)
 	snapshot_unref(again);
 	snapshot_unref(some);
 	snapshot_unref(fresh);
+}
+
+static const struct snapshot *acquire_detail(struct world *w, enum detail detail)
+{
+	const struct collect_request request = {
+		.sources = ~UINT64_C(0),
+		.max_age_ms = 60000,
+		.detail = detail,
+	};
+
+	return collector_acquire(w->collector, &request);
+}
+
+static bool has(const struct snapshot *s, const char *name)
+{
+	return !snapshot_family(s, name)->left_out;
+}
+
+/* What nobody asks for is not read; who wants more gets a snapshot of its own, who wants less may share. */
+static void reads_what_is_asked_for(void **state)
+{
+	static const char average[] = "container_pressure_cpu_waiting_ratio";
+	static const char total[] = "container_pressure_cpu_waiting_seconds_total";
+	static const char by_call[] = "container_syscall_latency_seconds";
+	struct world *w = *state;
+	const struct snapshot *text = acquire_detail(w, DETAIL_TEXT);
+	const struct snapshot *metrics = acquire_detail(w, DETAIL_METRICS);
+	const struct snapshot *all = acquire_detail(w, DETAIL_ALL);
+	const struct snapshot *shared = acquire_detail(w, DETAIL_TEXT);
+
+	assert_true(has(text, total) && !has(text, average) && !has(text, by_call));
+	assert_true(has(metrics, total) && !has(metrics, average) && has(metrics, by_call));
+	assert_true(has(all, total) && has(all, average) && has(all, by_call));
+	assert_ptr_not_equal(text, metrics);
+	assert_ptr_not_equal(metrics, all);
+	assert_ptr_equal(all, shared);
+	snapshot_unref(text);
+	snapshot_unref(metrics);
+	snapshot_unref(all);
+	snapshot_unref(shared);
 }
 
 /* A deadline that has passed leaves families out whole, says so, and is not handed to the next. */
@@ -295,6 +339,7 @@ int main(void)
 		TEST(tells_who_is_there),
 		TEST(keeps_the_start_time),
 		TEST(shares_by_set_of_sources),
+		TEST(reads_what_is_asked_for),
 		TEST(honours_the_deadline),
 		TEST(follows_changes),
 		TEST(fills_all_labels),

@@ -343,7 +343,7 @@ static void devices(void **state)
 	desk_free(desk);
 }
 
-/* Pressure is in a record only where both lines are, and their averages are 0. */
+/* Averages are in a record only where they are 0; totals also without them. */
 static void pressure(void **state)
 {
 	struct desk *desk = desk_new();
@@ -354,13 +354,19 @@ static void pressure(void **state)
 		   "some avg10=0.00 avg60=0.00 avg300=0.00 total=12\n"
 		   "full avg10=0.00 avg60=0.00 avg300=0.00 total=11\n");
 	*record = (struct wire_record){
-		.filled = RECORD_STALLS << RECORD_IO_SOME | RECORD_STALLS << RECORD_IO_FULL,
+		.filled = (RECORD_STALLS | RECORD_AVERAGES) << RECORD_IO_SOME |
+			  (RECORD_STALLS | RECORD_AVERAGES) << RECORD_IO_FULL,
 		.stalls_ns = { [RECORD_IO_SOME] = 12999, [RECORD_IO_FULL] = 11000 },
 	};
 	if (compare(desk, NULL, NULL))
 		fail_msg("%s", desk->mismatch);
 	assert_int_equal(desk->compared, 8);
 	record->filled = RECORD_STALLS << RECORD_IO_SOME;
+	assert_int_equal(compare(desk, NULL, NULL), 0);
+	assert_int_equal(desk->compared, 1);
+	record->stalls_ns[RECORD_IO_SOME] = 13000;
+	expect_wrong(desk, "io.pressure of /a, line some, key total was 12, the record has 13");
+	record->filled = RECORD_TIME;
 	assert_int_equal(compare(desk, NULL, NULL), 0);
 	assert_int_equal(desk->compared, 0);
 	desk_free(desk);

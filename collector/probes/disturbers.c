@@ -22,6 +22,9 @@ struct disturber {
 	uint64_t hidden_ns; /* of that: told in the rest, from before it was shown */
 	uint64_t more_ns;   /* of that: since the last look */
 	bool shown;
+	/* By the last look: many are asked for several times in it. */
+	bool is_alive;
+	const struct workload *workload;
 	UT_hash_handle hh;
 };
 
@@ -122,13 +125,12 @@ static bool take(void *context, uint32_t slot, uint32_t other, const uint64_t mo
 	return true;
 }
 
-static struct disturber *heaviest_hidden(const struct disturbers *d, const struct victim *victim)
+static struct disturber *heaviest_hidden(const struct victim *victim)
 {
 	struct disturber *heaviest = NULL;
 
 	for (struct disturber *i = victim->disturbers; i; i = i->hh.next)
-		if (!i->shown && slots_heir(d->slots, i->id) &&
-		    (!heaviest || i->more_ns > heaviest->more_ns))
+		if (!i->shown && i->workload && (!heaviest || i->more_ns > heaviest->more_ns))
 			heaviest = i;
 	return heaviest;
 }
@@ -147,7 +149,7 @@ static void choose(const struct disturbers *d, struct victim *victim)
 	for (; n_shown < d->places; n_shown++) {
 		uint64_t percent = UINT64_C(1) << (n_shown * 5 / d->places);
 
-		disturber = heaviest_hidden(d, victim);
+		disturber = heaviest_hidden(victim);
 		if (!disturber || disturber->more_ns < least_ns ||
 		    disturber->more_ns < victim->more_ns / 100 * percent)
 			break;
@@ -166,10 +168,9 @@ static uint64_t told_in_rest(const struct disturber *disturber)
 }
 
 /* Whoever is shown but not exported any more has no series either. */
-static bool is_gone(const struct disturbers *d, const struct disturber *disturber)
+static bool is_gone(const struct disturber *disturber)
 {
-	return disturber->shown ? !slots_heir(d->slots, disturber->id)
-				: !slots_heir_is_alive(d->slots, disturber->id);
+	return disturber->shown ? !disturber->workload : !disturber->is_alive;
 }
 
 /* What came since the last look has no series any more. */
@@ -178,7 +179,8 @@ static void drop_gone(const struct disturbers *d, struct victim *victim)
 	struct disturber *disturber, *next;
 
 	HASH_ITER(hh, victim->disturbers, disturber, next) {
-		if (!is_gone(d, disturber))
+		disturber->is_alive = slots_look_up(d->slots, disturber->id, &disturber->workload);
+		if (!is_gone(disturber))
 			continue;
 		victim->other_ns += told_in_rest(disturber);
 		if (disturber->shown)
@@ -220,11 +222,9 @@ struct disturbed disturbers_of(const struct disturbers *d, const struct workload
 	disturbed.self_ns = found->self_ns;
 	disturbed.other_ns = found->other_ns;
 	for (const struct disturber *i = found->disturbers; i; i = i->hh.next) {
-		const struct workload *by = i->shown ? slots_heir(d->slots, i->id) : NULL;
-
 		disturbed.other_ns += told_in_rest(i);
-		if (by)
-			visit(context, by, i->ns - i->hidden_ns);
+		if (i->shown && i->workload)
+			visit(context, i->workload, i->ns - i->hidden_ns);
 	}
 	return disturbed;
 }

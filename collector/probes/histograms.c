@@ -25,6 +25,7 @@ enum {
 	TEXT_LOWEST = -10,   /* powers of two: 1 ms */
 	TEXT_HIGHEST = 1,
 	SPARE = 3, /* one in so many is kept for where the others run out */
+	AHEAD = 4, /* histograms are all over the memory: this one is fetched while others are added up */
 	HEAD = offsetof(struct wire_histogram, cells) / sizeof(uint64_t),
 };
 
@@ -354,6 +355,8 @@ void histograms_read(struct histograms *h, histogram_visit *visit, void *context
 	for (size_t i = 0; i < n;) {
 		size_t first = i;
 
+		for (uint32_t shard = 0; i + AHEAD < n && shard < h->shards; shard++)
+			__builtin_prefetch(cells_at(h, shard, entries[i + AHEAD].number));
 		reading.workload = entries[i].workload;
 		reading.key = entries[i].key;
 		histograms_clear(&reading.sums);

@@ -147,17 +147,28 @@ const struct workload *slots_workload(const struct slots *slots, uint32_t slot)
 	return slot < slots->n ? slots->slots[slot].workload : NULL;
 }
 
-const struct workload *slots_heir(const struct slots *slots, uint64_t heir)
+bool slots_look_up(const struct slots *slots, uint64_t heir, const struct workload **ret_workload)
 {
 	const struct group *group =
 		slots->hierarchy ? hierarchy_find(slots->hierarchy, heir) : NULL;
 
-	return group ? group->workload : NULL;
+	*ret_workload = group ? group->workload : NULL;
+	return group;
+}
+
+const struct workload *slots_heir(const struct slots *slots, uint64_t heir)
+{
+	const struct workload *workload;
+
+	(void)slots_look_up(slots, heir, &workload);
+	return workload;
 }
 
 bool slots_heir_is_alive(const struct slots *slots, uint64_t heir)
 {
-	return slots->hierarchy && hierarchy_find(slots->hierarchy, heir);
+	const struct workload *workload;
+
+	return slots_look_up(slots, heir, &workload);
 }
 
 uint64_t slots_heir_id(const struct slots *slots, uint32_t slot)

@@ -41,6 +41,8 @@ const struct workload *slots_workload(const struct slots *slots, uint32_t slot);
 /* The workload of a cgroup id in the snapshot being built, for what it inherited; NULL without one. */
 const struct workload *slots_heir(const struct slots *slots, uint64_t heir);
 bool slots_heir_is_alive(const struct slots *slots, uint64_t heir);
+/* Both at once: whether it is there, and its workload in this snapshot, or NULL. */
+bool slots_look_up(const struct slots *slots, uint64_t heir, const struct workload **ret_workload);
 /* Whether the slot still stands for this cgroup id: for who kept both. */
 bool slots_stands_for(const struct slots *slots, uint32_t slot, uint64_t cgroup);
 /* The cgroup id of the workload that the slot's counts belong to, excluded or not; 0 for none. */

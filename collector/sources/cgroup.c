@@ -237,7 +237,7 @@ static void begin(struct rows *rows, struct collection *collection, struct famil
 	uint32_t n = collection->snapshot->n_workloads;
 
 	rows->collection = collection;
-	rows->only_text = collection->snapshot->only_text;
+	rows->detail = collection->snapshot->detail;
 	rows->families = families;
 	rows->last_parent = NULL;
 	rows->reading = (struct rows_reading){ 0 }; /* what was told may be forgotten by now */

@@ -85,7 +85,7 @@ struct rows_file {
 	bool for_limits;	       /* a tightest rule needs it: read of ancestors too */
 	bool never_empty;	       /* not all it has to tell is of devices and the like */
 	uint64_t record_parts;	       /* that a record needs to stand for it; 0: none does */
-	uint64_t text_parts;	       /* the same without what is in the API alone */
+	uint64_t metrics_parts;	       /* the same without what is in the API alone */
 };
 
 struct rows_cell_id {
@@ -124,7 +124,7 @@ struct rows {
 	char *path_sysfs;
 	/* Of the collection at hand. */
 	struct collection *collection;
-	bool only_text; /* what is in the API alone is not asked for */
+	enum detail detail;
 	struct rows_reading reading;
 	struct family *families;
 	const struct workload *workload; /* NULL: fill cells, add nothing */

@@ -231,7 +231,7 @@ static const struct record_number *find_number(const char *file, const struct ro
 	return NULL;
 }
 
-/* Whether all that wants this number is in the API alone: text can do without. */
+/* Whether all that wants this number is in the API alone: metrics can do without. */
 static bool is_only_in_api(const struct rows *rows, const struct rows_cell *cell)
 {
 	for (unsigned i = 0; i < cell->n_targets; i++)
@@ -245,7 +245,7 @@ static void bind_file(const struct rows *rows, struct rows_file *file)
 {
 	bool all = true;
 
-	file->record_parts = file->text_parts = 0;
+	file->record_parts = file->metrics_parts = 0;
 	for (unsigned n = 0; n < file->n_cells; n++) {
 		struct rows_cell *cell = &file->cells[n];
 
@@ -255,10 +255,10 @@ static void bind_file(const struct rows *rows, struct rows_file *file)
 			continue;
 		file->record_parts |= cell->in_record->filled;
 		if (!is_only_in_api(rows, cell))
-			file->text_parts |= cell->in_record->filled;
+			file->metrics_parts |= cell->in_record->filled;
 	}
 	if (!all)
-		file->record_parts = file->text_parts = 0;
+		file->record_parts = file->metrics_parts = 0;
 }
 
 void rows_bind_record(struct rows *rows)
@@ -416,7 +416,7 @@ static void put_devices(struct rows *rows, struct rows_file *file, const struct 
 static bool stands_for(const struct rows *rows, const struct wire_record *record,
 		       const struct rows_file *file)
 {
-	uint64_t wanted = rows->only_text ? file->text_parts : file->record_parts;
+	uint64_t wanted = rows->detail >= DETAIL_METRICS ? file->metrics_parts : file->record_parts;
 
 	if (rows->compares)
 		return record->filled & file->record_parts;

@@ -288,9 +288,8 @@ static void add_call(struct adding *adding, const char *name, const struct call_
 
 static void add_calls(struct adding *adding)
 {
-	const struct shown *shown =
-		shown_calls_update(adding->state->shown, adding->workload->id, adding->sums,
-				   adding->made, adding->n_made);
+	const struct shown *shown = shown_calls_update(adding->state->shown, adding->workload->id,
+						       adding->sums, adding->made, adding->n_made);
 	struct call_sums other = adding->all;
 
 	for (unsigned i = 0; i < shown->n; i++) {
@@ -307,7 +306,7 @@ static void add_calls(struct adding *adding)
 }
 
 /* In text each histogram is six lines: for classes whose slowness is that of disks. */
-static const struct histogram *make_class(struct adding *adding, enum syscall_class class)
+static bool is_in_text(const struct adding *adding, enum syscall_class class)
 {
 	static const bool in_text[N_SYSCALL_CLASSES] = {
 		[CLASS_FILE_READ] = true,
@@ -315,11 +314,20 @@ static const struct histogram *make_class(struct adding *adding, enum syscall_cl
 		[CLASS_SYNC] = true,
 		[CLASS_METADATA] = true,
 	};
-	const bool wanted = adding->all_in_text || in_text[class];
 
-	return (wanted ? histograms_make : histograms_make_native)(adding->state->parts.histograms,
-								   adding->collection->snapshot,
-								   &adding->classes[class]);
+	return adding->all_in_text || in_text[class];
+}
+
+static bool is_told(const struct adding *adding, enum syscall_class class)
+{
+	return is_in_text(adding, class) || adding->collection->snapshot->detail < DETAIL_TEXT;
+}
+
+static const struct histogram *make_class(struct adding *adding, enum syscall_class class)
+{
+	return (is_in_text(adding, class) ? histograms_make : histograms_make_native)(
+		adding->state->parts.histograms, adding->collection->snapshot,
+		&adding->classes[class]);
 }
 
 /* The workload is complete: its histograms came one behind the other. */
@@ -330,7 +338,7 @@ static void finish(struct adding *adding)
 	if (!adding->workload)
 		return;
 	for (int class = 0; class < N_SYSCALL_CLASSES; class ++)
-		if (adding->classes[class].count)
+		if (adding->classes[class].count && is_told(adding, class))
 			family_add_histogram(snapshot, &adding->families[DURATION],
 					     adding->workload,
 					     one_label(adding, syscall_class_name(class)),
@@ -393,7 +401,7 @@ static void add(void *context, const struct histogram_reading *reading)
 	if (reading->key >= WIRE_CALL_SPARES)
 		return;
 	add_to_call(adding, adding->calls_of[reading->key], &sums);
-	if (reading->count)
+	if (reading->count && !adding->families[LATENCY].left_out)
 		add_latency(adding, reading);
 }
 

@@ -44,7 +44,7 @@ static uint64_t bit_of(const char *name)
 
 static const struct snapshot *scrape(struct world *w)
 {
-	const struct collect_request request = { w->options.sources_enabled, 0, 0 };
+	const struct collect_request request = { .sources = w->options.sources_enabled };
 
 	return collector_acquire(w->collector, &request);
 }

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,6 +22,7 @@ enum {
 	ROUNDS = 100,
 	FLIPS = 1000,
 	RELOAD_EVERY = 51,
+	FOLDINGS = 20,
 	LEVELS = 3,
 	BURNERS = 2,
 	WORK_US = 200000
@@ -91,6 +93,7 @@ static void burn(struct nest *nest, int from)
 		assert_true(nest->pids[i] >= 0);
 		if (nest->pids[i] > 0)
 			continue;
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test fails */
 		write_to(nest->directories[LEVELS - 1], "cgroup.procs", "0");
 		for (unsigned n = 0;; n++) {
 			if (n % 1000 == 0)
@@ -233,6 +236,8 @@ static void counters_lie_between(void **state)
 	burn(nest, 0);
 	begin(nest);
 	for (int round = 0; round < ROUNDS; round++) {
+		/* Without averages there is more that a record stands for. */
+		nest->scene.detail = round % 2 ? DETAIL_TEXT : DETAIL_ALL;
 		read_files(nest, before);
 		scene_collect(&nest->scene);
 		read_files(nest, after);
@@ -287,6 +292,58 @@ static void what_stands_still_is_equal(void **state)
 					 all_compared[i].metric, nest->paths[level],
 					 sample_of(nest, level, i), before[level][i]);
 		assert_true(before[level][0] >= WORK_US);
+	}
+	nest_free(nest);
+}
+
+static void signal_all(const struct nest *nest, int number)
+{
+	for (int i = 0; i < BURNERS; i++)
+		assert_int_equal(kill(nest->pids[i], number), 0);
+}
+
+/* So long that the kernel folds some of it by itself, and some not. */
+static void compete(const struct nest *nest, uint64_t milliseconds)
+{
+	signal_all(nest, SIGCONT);
+	nanosleep(&(struct timespec){ .tv_nsec = (long)milliseconds * 1000000 }, NULL);
+	signal_all(nest, SIGSTOP);
+	/* Until none of them is on a CPU any more. */
+	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+}
+
+/* Reading the file folds: so the record comes first, and what it says is what the file says then. */
+static void stalls_are_folded(void **state)
+{
+	struct nest *nest = nest_new("records-stalls");
+	static const char some[] = "container_pressure_cpu_waiting_seconds_total";
+	cpu_set_t one;
+	uint64_t before = 0;
+
+	(void)state;
+	burn(nest, 0);
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	for (int i = 0; i < BURNERS; i++)
+		assert_int_equal(sched_setaffinity(nest->pids[i], sizeof(one), &one), 0);
+	begin(nest);
+	nest->scene.detail = DETAIL_TEXT;
+	for (int round = 0; round < FOLDINGS; round++) {
+		compete(nest, 100);
+		scene_collect(&nest->scene);
+		for (int level = 0; level < LEVELS; level++) {
+			const struct sample *told =
+				scene_sample(&nest->scene, some, nest->paths[level], "");
+			uint64_t after = number_of(nest->directories[level], "cpu.pressure", "some",
+						   "total=");
+
+			assert_non_null(told);
+			assert_int_equal(told->integer, after);
+			if (level == 0)
+				assert_true(after > before);
+			if (level == 0)
+				before = after;
+		}
 	}
 	nest_free(nest);
 }
@@ -360,6 +417,7 @@ static void nothing_falls_when_the_reader_changes(void **state)
 	begin(nest);
 	for (int flip = 0; flip < FLIPS; flip++) {
 		nest->scene.options.cgroups_fast_path = flip % 2 ? FAST_PATH_AUTO : FAST_PATH_OFF;
+		nest->scene.detail = flip % 4 / 2 ? DETAIL_TEXT : DETAIL_ALL;
 		if (flip % RELOAD_EVERY == 0)
 			reload(nest);
 		collector_start_probes(nest->scene.collector);
@@ -429,6 +487,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counters_lie_between),
 		cmocka_unit_test(what_stands_still_is_equal),
+		cmocka_unit_test(stalls_are_folded),
 		cmocka_unit_test(nothing_falls_when_the_reader_changes),
 		cmocka_unit_test(want_of_descriptors_passes),
 		cmocka_unit_test(another_number_ends_it),
