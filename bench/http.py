@@ -5,6 +5,7 @@ that only reads the files of each group by kept descriptors, which is what a scr
 programs cannot do without."""
 
 import statistics
+import time
 
 from bench.support import tree
 from bench.support.daemon import Daemon, Workloads, figure, note, raise_fd_limit
@@ -13,7 +14,7 @@ WORKLOADS = 1000
 ROUNDS = 15
 CODINGS = ["identity", "gzip", "zstd"]
 WHOLE_MS = 10  # of identity: 1,000 workloads with 100 series each
-SETTLE_SCRAPES = 6
+SETTLE_S = 12  # a runtime's files are looked for in each scrape of a group's first ten seconds
 
 
 def count_series(body):
@@ -31,8 +32,9 @@ def scrapes(where, flags, groups=None):
     cost = {coding: [] for coding in CODINGS}
     replies, floor, ratio = {}, [], []
     with Daemon(*flags) as daemon:
-        for _ in range(SETTLE_SCRAPES):
+        for _ in range(SETTLE_S):
             daemon.scrape()
+            time.sleep(1)
         for _ in range(ROUNDS):
             for coding in CODINGS:
                 if groups:
