@@ -21,7 +21,7 @@ struct options;
 struct told {
 	uint64_t id, user_us, system_us;
 	uint64_t stalls_us[N_RECORD_STALLS]; /* totals of pressure */
-	uint64_t pass; /* in which it was last asked for */
+	uint64_t pass;			     /* in which it was last asked for */
 	UT_hash_handle hh;
 };
 

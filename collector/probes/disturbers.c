@@ -22,9 +22,7 @@ struct disturber {
 	uint64_t hidden_ns; /* of that: told in the rest, from before it was shown */
 	uint64_t more_ns;   /* of that: since the last look */
 	bool shown;
-	/* By the last look: many are asked for several times in it. */
-	bool is_alive;
-	const struct workload *workload;
+	const struct workload *workload; /* by the last look; NULL: none */
 	UT_hash_handle hh;
 };
 
@@ -167,20 +165,17 @@ static uint64_t told_in_rest(const struct disturber *disturber)
 	return disturber->shown ? disturber->hidden_ns : disturber->ns;
 }
 
-/* Whoever is shown but not exported any more has no series either. */
-static bool is_gone(const struct disturber *disturber)
-{
-	return disturber->shown ? !disturber->workload : !disturber->is_alive;
-}
-
-/* What came since the last look has no series any more. */
+/* Whoever is shown but not exported any more has no series either, nor what came from it since the last look. */
 static void drop_gone(const struct disturbers *d, struct victim *victim)
 {
 	struct disturber *disturber, *next;
 
 	HASH_ITER(hh, victim->disturbers, disturber, next) {
-		disturber->is_alive = slots_look_up(d->slots, disturber->id, &disturber->workload);
-		if (!is_gone(disturber))
+		const struct workload *workload;
+		bool is_alive = slots_look_up(d->slots, disturber->id, &workload);
+
+		disturber->workload = workload;
+		if (disturber->shown ? workload != NULL : is_alive)
 			continue;
 		victim->other_ns += told_in_rest(disturber);
 		if (disturber->shown)

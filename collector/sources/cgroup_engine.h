@@ -117,7 +117,7 @@ struct rows {
 	unsigned n_words;
 	bool words_full; /* some were left out of this collection */
 	bool malformed;	 /* the file at hand is not as the kernel writes it */
-	bool compares;	 /* records stand for whatever they have of a file: they are compared with it */
+	bool compares; /* records stand for whatever they have of a file: they are compared with it */
 	uint64_t stamp, group_stamp, generation;
 	uint32_t limits_size;
 	const struct group *last_parent; /* not exported itself; its limits are in parent_limit */
