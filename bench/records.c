@@ -43,11 +43,15 @@ static void keep(struct kept *kept, const struct groups *groups, size_t group, c
 	kept->fds[kept->n++] = fd;
 }
 
-/* Whether a group's record stands for a file: all of its numbers that are always there are filled. */
+/*
+ * Whether a group's record stands for a file in a scrape: all of its numbers that are always there, and that are in metrics,
+ * are filled.
+ */
 static bool stands_for(const struct wire_record *record, const char *file)
 {
 	for (size_t i = 0; i < n_record_numbers; i++)
 		if (streq(record_numbers[i].file, file) && !record_numbers[i].maybe &&
+		    record_numbers[i].unit != RECORD_ZERO &&
 		    (record->filled & record_numbers[i].filled) != record_numbers[i].filled)
 			return false;
 	return true;
@@ -96,7 +100,7 @@ static double run_pass(struct fast_path *fast_path, struct hierarchy *hierarchy)
 
 static double collect(struct collector *collector)
 {
-	const struct collect_request request = { .sources = ~UINT64_C(0) };
+	const struct collect_request request = { .sources = ~UINT64_C(0), .detail = DETAIL_TEXT };
 	uint64_t start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 
 	snapshot_unref(collector_acquire(collector, &request));
