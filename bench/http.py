@@ -8,7 +8,8 @@ import statistics
 import time
 
 from bench.support import tree
-from bench.support.daemon import Daemon, Workloads, figure, note, raise_fd_limit
+from bench.support.daemon import (FIRST_PORT, WITHOUT_PROBES, Daemon, Workloads, figure, note,
+                                  raise_fd_limit)
 
 WORKLOADS = 1000
 ROUNDS = 15
@@ -28,13 +29,18 @@ def measure(daemon, coding):
     return (daemon.cpu_ns() - before) / 1e6, body
 
 
+def settle(*daemons):
+    for _ in range(SETTLE_S):
+        for daemon in daemons:
+            daemon.scrape()
+        time.sleep(1)
+
+
 def scrapes(where, flags, groups=None):
     cost = {coding: [] for coding in CODINGS}
-    replies, floor, ratio = {}, [], []
-    with Daemon(*flags) as daemon:
-        for _ in range(SETTLE_S):
-            daemon.scrape()
-            time.sleep(1)
+    replies, floor, ratio, without = {}, [], [], []
+    with Daemon(*flags) as daemon, Daemon(*flags, *WITHOUT_PROBES, port=FIRST_PORT + 1) as files:
+        settle(daemon, files)
         for _ in range(ROUNDS):
             for coding in CODINGS:
                 if groups:
@@ -42,6 +48,8 @@ def scrapes(where, flags, groups=None):
                 ms, replies[coding] = measure(daemon, coding)
                 cost[coding].append(ms)
             if groups:
+                groups.tell("dirty")
+                without.append(measure(files, "identity")[0])
                 groups.tell("dirty")
                 floor.append(int(groups.tell("floor")) / 1e6)
                 ratio.append(cost["identity"][-1] / floor[-1])
@@ -56,6 +64,8 @@ def scrapes(where, flags, groups=None):
     if groups:
         figure(f"http/{where}/whole", statistics.median(cost["identity"]), "ms", WHOLE_MS, runs=ROUNDS,
                method="identity, against the bar for 1,000 workloads")
+        figure(f"http/{where}/without_probes", statistics.median(without), "ms", runs=ROUNDS,
+               method="the same without the sources that have programs in the kernel, in the same rounds")
         figure(f"http/{where}/pread_floor", statistics.median(floor), "ms", runs=ROUNDS,
                method="control: up to six files of each group by pread on kept descriptors, in the same rounds")
         figure(f"http/{where}/whole_to_floor", statistics.median(ratio), "ratio", runs=ROUNDS,

@@ -7,7 +7,7 @@ import statistics
 import time
 
 from bench.support import tree
-from bench.support.daemon import FULL, Daemon, Workloads, figure, kernel_memory, note, raise_fd_limit
+from bench.support.daemon import FULL, WITHOUT_PROBES, Daemon, Workloads, figure, kernel_memory, note, raise_fd_limit
 
 WORKLOADS = 1000
 MIB = 1024 * 1024
@@ -59,9 +59,7 @@ def hold(where, flags, barred):
 
 
 def idle(flags):
-    off = [f"--no-collector.{name}" for name in ("filesystem", "runqueue", "blkio", "memory_stalls", "syscalls",
-                                                  "lifetime", "connections")]
-    with Daemon(*flags, *off) as daemon:
+    with Daemon(*flags, "--no-collector.filesystem", *WITHOUT_PROBES) as daemon:
         for _ in range(3):
             daemon.scrape()
         time.sleep(SETTLE_S)

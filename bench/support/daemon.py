@@ -13,6 +13,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BUILD", "build")
+# The sources that have programs in the kernel; without them files and records are left.
+PROBES = ["runqueue", "blkio", "memory_stalls", "syscalls", "lifetime", "connections"]
+WITHOUT_PROBES = [f"--no-collector.{probe}" for probe in PROBES]
 FIRST_PORT = int(os.environ.get("BENCH_PORT", "11500"))
 FULL = os.environ.get("BENCH_FULL", "") not in ("", "0")
 
