@@ -25,7 +25,8 @@ struct kernfs_node {
 };
 
 struct cgroup_root {
-	int hierarchy_id; /* 0 is cgroup2; ids of groups are unique within one hierarchy only */
+	int hierarchy_id;   /* 0 is cgroup2; ids of groups are unique within one hierarchy only */
+	unsigned int flags; /* how it was mounted */
 };
 
 struct cgroup_subsys_state {
@@ -167,6 +168,9 @@ struct pids_cgroup {
 	atomic64_t counter;
 	atomic64_t limit;
 	__s64 watermark;
+	atomic64_t events_limit; /* until 6.11 (73e75e6fc352) */
+	atomic64_t events[2];	 /* since then, by enum pidcg_event */
+	atomic64_t events_local[2];
 };
 
 struct percpu_counter {
@@ -361,9 +365,16 @@ struct hlist_head {
 	struct hlist_node *first;
 };
 
+/* What the policies of I/O keep for each group; which of them has which place is not told. */
 struct blkcg {
 	struct cgroup_subsys_state css;
 	struct hlist_head blkg_list;
+	void *cpd[1];
+};
+
+/* The cost model's. */
+struct ioc_cgrp {
+	unsigned int dfl_weight;
 };
 
 /* Of reads, writes, discards. */
@@ -382,6 +393,7 @@ struct blkcg_gq {
 	struct blkcg *blkcg;
 	_Bool online;
 	struct blkg_iostat_set iostat;
+	void *pd[1]; /* as blkcg->cpd, for this device */
 };
 
 struct bio_issue {

@@ -8,6 +8,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/devices.h"
 #include "bpf/kernel.h"
 #include "bpf/stalls.h"
 #include "bpf/wire_records.h"
@@ -20,9 +21,10 @@ const volatile __u32 frozen_bit = 3;   /* CGRP_FROZEN */
 const volatile bool events_known;      /* memcg_memory_event is numbered as record_event */
 const volatile __u32 n_states;	       /* of memory.stat; 0: not known */
 const volatile __u32 n_counts;
+const volatile bool pids_events_known;	/* pidcg_event is numbered as it was at first */
+const volatile __u32 local_events_flag; /* CGRP_ROOT_PIDS_LOCAL_EVENTS; 0: this kernel has none */
 
 /* Of the pass at hand: set before it. */
-bool io_known; /* io.stat has nothing that is not in records */
 __u64 updates_max; /* pages of memory counted and not added up, more than which memory.stat would add up */
 __u32 n_records;
 __u32 n_lost; /* found no room */
@@ -174,7 +176,27 @@ static __always_inline void fill_memory(struct wire_record *record, struct mem_c
 	}
 }
 
-static __always_inline void fill_pids(struct wire_record *record, struct pids_cgroup *pids)
+/* What was counted when forks failed. How cgroup2 was mounted says of which ones the files tell. */
+static __always_inline void fill_pids_events(struct wire_record *record, struct pids_cgroup *pids,
+					     struct cgroup_root *root)
+{
+	bool local = root->flags & local_events_flag;
+
+	if (bpf_core_field_exists(pids->events_limit)) {
+		record->pids_events = BPF_CORE_READ(pids, events_limit.counter);
+		record->filled |= RECORD_PIDS_EVENTS;
+	}
+	if (!pids_events_known || !bpf_core_field_exists(pids->events_local))
+		return;
+	record->pids_events_local = local ? BPF_CORE_READ(pids, events_local[1].counter)
+					  : BPF_CORE_READ(pids, events_local[0].counter);
+	record->pids_events =
+		local ? record->pids_events_local : BPF_CORE_READ(pids, events[0].counter);
+	record->filled |= RECORD_PIDS_EVENTS | RECORD_PIDS_EVENTS_LOCAL;
+}
+
+static __always_inline void fill_pids(struct wire_record *record, struct pids_cgroup *pids,
+				      struct cgroup_root *root)
 {
 	if (!pids)
 		return;
@@ -185,41 +207,7 @@ static __always_inline void fill_pids(struct wire_record *record, struct pids_cg
 		record->pids_peak = BPF_CORE_READ(pids, watermark);
 		record->filled |= RECORD_PIDS_PEAK;
 	}
-}
-
-enum { DEVICES_SEEN = 8 }; /* those that are gone, too */
-
-/* As blkcg_print_stat(), block/blk-cgroup.c. */
-static __always_inline void fill_devices(struct wire_record *record, struct blkcg *blkcg)
-{
-	struct hlist_node *node;
-	__u64 n = 0;
-
-	if (!blkcg || !io_known || !bpf_core_field_exists(((struct blkcg_gq *)0)->iostat))
-		return;
-	node = BPF_CORE_READ(blkcg, blkg_list.first);
-	for (int i = 0; i < DEVICES_SEEN && node; i++) {
-		struct blkcg_gq *one =
-			(void *)node - bpf_core_field_offset(((struct blkcg_gq *)0)->blkcg_node);
-		struct gendisk *disk = BPF_CORE_READ(one, q, disk);
-
-		node = BPF_CORE_READ(one, blkcg_node.next);
-		if (!disk || !BPF_CORE_READ(one, online))
-			continue;
-		if (n >= RECORD_DEVICES_MAX)
-			return;
-		struct wire_device *device = &record->devices[n];
-		device->major = (__u32)BPF_CORE_READ(disk, major);
-		device->minor = (__u32)BPF_CORE_READ(disk, first_minor);
-		if (bpf_probe_read_kernel(device->bytes, sizeof(struct blkg_iostat),
-					  &one->iostat.cur) < 0)
-			return;
-		n++;
-	}
-	if (node)
-		return;
-	record->n_devices = n;
-	record->filled |= RECORD_IO;
+	fill_pids_events(record, pids, root);
 }
 
 /* The root's files are put together otherwise. */
@@ -249,8 +237,8 @@ int read_cgroups(struct bpf_iter__cgroup *ctx)
 	fill_time(record, cgroup);
 	fill_cpu(record, state_of(cgroup, cpu_cgrp_id));
 	fill_memory(record, state_of(cgroup, memory_cgrp_id));
-	fill_devices(record, state_of(cgroup, io_cgrp_id));
-	fill_pids(record, state_of(cgroup, pids_cgrp_id));
+	fill_io(record, state_of(cgroup, io_cgrp_id));
+	fill_pids(record, state_of(cgroup, pids_cgrp_id), cgroup->root);
 	fill_stalls(record, cgroup->psi);
 	return 0;
 }

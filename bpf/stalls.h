@@ -127,9 +127,9 @@ static __always_inline bool is_known(const struct unfolded *unfolded, int state)
 			       !avg[(state)*3] && !avg[(state)*3 + 1] && !avg[(state)*3 + 2];      \
 		record->stalls_ns[stall] +=                                                        \
 			unfolded.weighed[state] / (unfolded.ticks ? unfolded.ticks : 1);           \
-		record->filled |= RECORD_STALLS << (stall);                                        \
+		record->filled |= (__u64)RECORD_STALLS << (stall);                                 \
 		if (is_zero)                                                                       \
-			record->filled |= RECORD_AVERAGES << (stall);                              \
+			record->filled |= (__u64)RECORD_AVERAGES << (stall);                       \
 	}
 
 #define FOR_EACH_STALL(what)                                                                       \

@@ -24,9 +24,13 @@ enum {
 	RECORD_SHARES = 1 << 12, /* not of idle groups: kernels differ in what they say of these */
 	RECORD_MEMORY_STAT = 1 << 13,
 	RECORD_IO = 1 << 14,
+	RECORD_IO_PLAIN = 1 << 15, /* no policy of I/O keeps anything for any device */
+	RECORD_IO_WEIGHT = 1 << 16,
+	RECORD_PIDS_EVENTS = 1 << 17,
+	RECORD_PIDS_EVENTS_LOCAL = 1 << 18,
 	/* From here on, a bit per state of enum record_stall: its total; and that its averages are all 0. */
-	RECORD_STALLS = 1 << 16,
-	RECORD_AVERAGES = 1 << 24,
+	RECORD_STALLS = 1 << 19,
+	RECORD_AVERAGES = 1 << 26, /* up to bit 32 */
 };
 
 /* States of PSI in this order, whatever the kernel's. */
@@ -91,8 +95,9 @@ struct wire_record {
 	/* RECORD_IO */
 	__u64 n_devices;
 	struct wire_device devices[RECORD_DEVICES_MAX];
-	/* RECORD_PIDS, RECORD_PIDS_PEAK */
-	__u64 pids, pids_max, pids_peak;
+	__u64 io_weight; /* RECORD_IO_WEIGHT */
+	/* RECORD_PIDS, RECORD_PIDS_PEAK, RECORD_PIDS_EVENTS, RECORD_PIDS_EVENTS_LOCAL */
+	__u64 pids, pids_max, pids_peak, pids_events, pids_events_local;
 	__u64 stalls_ns[N_RECORD_STALLS];
 	__u64 scratch; /* the kernel side's own */
 };

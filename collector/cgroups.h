@@ -36,7 +36,6 @@ struct group {
 	int kept[HIERARCHY_KEPT_MAX]; /* descriptors of kept files, by place; -1: none */
 	uint64_t absent[HIERARCHY_FILES_MAX / 64]; /* files that were not there when last asked */
 	uint64_t absent_since_ns;		   /* 0: forget what was absent in the next walk */
-	uint64_t readable[HIERARCHY_FILES_MAX / 64]; /* files that were read once */
 	const struct wire_record *record; /* of this collection, see fast_path.h; NULL: none */
 	char *controllers; /* its cgroup.subtree_control when last looked at; or NULL */
 	uint64_t controllers_ns;
@@ -71,13 +70,14 @@ struct hierarchy {
 	const char *files[HIERARCHY_FILES_MAX]; /* names by number */
 	uint8_t place[HIERARCHY_FILES_MAX]; /* in group->kept, plus 1; 0: opened for each reading */
 	unsigned n_files;
-	size_t open_dirs, dir_budget; /* directory descriptors */
-	size_t open_fds, fd_budget;   /* kept file descriptors */
-	uint64_t walk_errors;	      /* directories that could not be opened or listed, ever */
-	bool incomplete;	      /* the last walk could not list all */
-	uint64_t groups_dropped;      /* too deep, too long or too many: now */
-	uint64_t fd_exhausted;	      /* times a descriptor was wanted and none was left, ever */
-	char *buffer;		      /* for group_read(); owned here so that no scrape allocates */
+	uint64_t readable[HIERARCHY_FILES_MAX / 64]; /* files that some group but the root has */
+	size_t open_dirs, dir_budget;		     /* directory descriptors */
+	size_t open_fds, fd_budget;		     /* kept file descriptors */
+	uint64_t walk_errors;	 /* directories that could not be opened or listed, ever */
+	bool incomplete;	 /* the last walk could not list all */
+	uint64_t groups_dropped; /* too deep, too long or too many: now */
+	uint64_t fd_exhausted;	 /* times a descriptor was wanted and none was left, ever */
+	char *buffer;		 /* for group_read(); owned here so that no scrape allocates */
 	size_t buffer_size;
 };
 

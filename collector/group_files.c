@@ -229,9 +229,10 @@ ssize_t group_read(struct hierarchy *hierarchy, struct group *group, unsigned fi
 	/* PSI is off, and stays off until the next boot; a threaded group says it of its processes. */
 	if (length == -EOPNOTSUPP && strstr(hierarchy->files[file], ".pressure"))
 		*absent |= bit;
-	if (length >= 0) {
-		group->readable[file / 64] |= bit;
-		*ret_text = hierarchy->buffer;
-	}
+	if (length < 0)
+		return length;
+	if (group->parent)
+		hierarchy->readable[file / 64] |= bit;
+	*ret_text = hierarchy->buffer;
 	return length;
 }

@@ -124,6 +124,18 @@ static void prepare_stalls(const struct btf *kernel, struct records *skeleton)
 		prepare_ticks(skeleton);
 }
 
+/* What failed forks are counted as, since Linux 6.11 (73e75e6fc352); before that there is one number alone. */
+static void prepare_pids(const struct btf *kernel, struct records *skeleton)
+{
+	static const char *const names[] = { "PIDCG_MAX", "PIDCG_FORKFAIL" };
+	uint32_t flag = 0;
+
+	skeleton->rodata->pids_events_known =
+		are_numbered(kernel, names, ARRAY_SIZE(names)) &&
+		find_enumerator(kernel, "CGRP_ROOT_PIDS_LOCAL_EVENTS", &flag) == 0;
+	skeleton->rodata->local_events_flag = flag;
+}
+
 static bool has_function(const struct btf *kernel, const char *name)
 {
 	return btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
@@ -145,6 +157,10 @@ static void prepare_memory_stat(const struct btf *kernel, struct record_pass *pa
 /* The cost model's numbers, which io.stat has while that is used for a device, are not in records. */
 static void prepare_io(const struct btf *kernel, struct record_pass *pass, int root_fd)
 {
+	uint32_t weight_one;
+
+	if (find_enumerator(kernel, "WEIGHT_ONE", &weight_one) == 0)
+		pass->skeleton->rodata->weight_one = weight_one;
 	pass->has_io = faccessat(root_fd, "io.stat", R_OK, 0) == 0;
 	pass->io = IO_KNOWN;
 	if (btf__find_by_name_kind(kernel, "ioc_gq", BTF_KIND_STRUCT) < 0)
@@ -186,6 +202,7 @@ static int prepare(struct record_pass *pass, int root_fd, bool *ret_flush_all,
 	skeleton->rodata->events_known = are_events_known(kernel);
 	*ret_flush_all = has_function(kernel, "cgroup_rstat_flush");
 	known &= has_function(kernel, "bpf_iter_cgroup");
+	prepare_pids(kernel, skeleton);
 	prepare_memory_stat(kernel, pass, root_fd);
 	prepare_io(kernel, pass, root_fd);
 	prepare_stalls(kernel, skeleton);

@@ -155,8 +155,10 @@ static void memory_and_tasks(void **state)
 	write_file(desk, "pids.current", "3\n");
 	write_file(desk, "pids.max", "max\n");
 	write_file(desk, "pids.peak", "30\n");
+	write_file(desk, "pids.events", "max 31\n");
 	*record = (struct wire_record){
-		.filled = RECORD_MEMORY | RECORD_SWAP | RECORD_PIDS | RECORD_PIDS_PEAK,
+		.filled = RECORD_MEMORY | RECORD_SWAP | RECORD_PIDS | RECORD_PIDS_PEAK |
+			  RECORD_PIDS_EVENTS,
 		.memory = { .usage = 2, .watermark = 4, .high = INT64_MAX / PAGE, .max = 256 },
 		.memory_low = 1,
 		.oom_group = 1,
@@ -164,10 +166,11 @@ static void memory_and_tasks(void **state)
 		.pids = 3,
 		.pids_max = 4194305,
 		.pids_peak = 30,
+		.pids_events = 31,
 	};
 	if (compare(desk, NULL, NULL))
 		fail_msg("%s", desk->mismatch);
-	assert_int_equal(desk->compared, 19); /* no file of swap is there */
+	assert_int_equal(desk->compared, 20); /* no file of swap is there */
 	record->pids_max = 4194304;
 	expect_wrong(desk, "pids.max of /a was max, the record has 4194304");
 	record->pids_max = 4194305;
@@ -343,6 +346,32 @@ static void devices(void **state)
 	desk_free(desk);
 }
 
+/* Where no policy of I/O keeps anything, limits are empty and weights are the default; else the files are read. */
+static void limits_of_devices(void **state)
+{
+	struct desk *desk = desk_new();
+	struct wire_record *record = &desk->record;
+
+	(void)state;
+	write_file(desk, "io.max", "");
+	write_file(desk, "io.latency", "");
+	write_file(desk, "io.weight", "default 250\n");
+	*record = (struct wire_record){ .filled = RECORD_IO_PLAIN | RECORD_IO_WEIGHT,
+					.io_weight = 250 };
+	if (compare(desk, NULL, NULL))
+		fail_msg("%s", desk->mismatch);
+	assert_int_equal(desk->compared, 7);
+	record->io_weight = 100;
+	expect_wrong(desk, "io.weight of /a, key default was 250, the record has 100");
+	record->io_weight = 250;
+	write_file(desk, "io.max", "8:0 rbps=1048576\n");
+	expect_wrong(desk, "io.max of /a, line *, key rbps was 1048576, the record has nothing");
+	record->filled = RECORD_IO_WEIGHT;
+	assert_int_equal(compare(desk, NULL, NULL), 0);
+	assert_int_equal(desk->compared, 1); /* the default weight */
+	desk_free(desk);
+}
+
 /* Averages are in a record only where they are 0; totals also without them. */
 static void pressure(void **state)
 {
@@ -382,6 +411,7 @@ int main(void)
 		cmocka_unit_test(wrong_in_each_group),
 		cmocka_unit_test(memory_stat),
 		cmocka_unit_test(devices),
+		cmocka_unit_test(limits_of_devices),
 		cmocka_unit_test(pressure),
 	};
 

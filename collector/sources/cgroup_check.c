@@ -31,6 +31,11 @@ struct tally {
 	char *mismatch;
 };
 
+static bool is_pattern(const char *word)
+{
+	return word && streq(word, "*");
+}
+
 struct record_check *record_check_new(const struct options *options)
 {
 	struct record_check *check = xcalloc(1, sizeof(*check));
@@ -42,7 +47,7 @@ struct record_check *record_check_new(const struct options *options)
 		check->metrics[i].from.file = number->file;
 		check->metrics[i].from.line = number->line;
 		check->metrics[i].from.key = number->key;
-		if (number->line && streq(number->line, "*"))
+		if (is_pattern(number->line) || is_pattern(number->key))
 			check->metrics[i].labels[0] = "device";
 		check->metrics[i].from.rule =
 			number->unit == RECORD_ZERO ? ROWS_PERCENT : ROWS_PLAIN;

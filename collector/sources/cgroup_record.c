@@ -37,7 +37,8 @@
 
 #define STALL(file_, line_, stall, key_, part, unit_, is_counter)                                  \
 	{                                                                                          \
-		.file = (file_), .line = (line_), .key = (key_), .filled = (part) << (stall),      \
+		.file = (file_), .line = (line_), .key = (key_),                                   \
+		.filled = (uint64_t)(part) << (stall),                                             \
 		.offset = offsetof(struct wire_record, stalls_ns[stall]), .unit = (unit_),         \
 		.counter = (is_counter),                                                           \
 	}
@@ -63,11 +64,13 @@
 		.offset = offsetof(struct wire_device, field), .unit = RECORD_DEVICE,              \
 		.counter = true,                                                                   \
 	}
-#define NO_DEVICE(key_)                                                                            \
+#define NO_DEVICE(file_, line_, key_, part, is_counter)                                            \
 	{                                                                                          \
-		.file = "io.stat", .line = "*", .key = (key_), .filled = RECORD_IO,                \
-		.unit = RECORD_NO_DEVICE, .counter = true,                                         \
+		.file = (file_), .line = (line_), .key = (key_), .filled = (part),                 \
+		.unit = RECORD_NO_DEVICE, .counter = (is_counter),                                 \
 	}
+#define NO_COST(key)		  NO_DEVICE("io.stat", "*", key, RECORD_IO, true)
+#define NO_LIMIT(file, line, key) NO_DEVICE(file, line, key, RECORD_IO_PLAIN, false)
 
 const struct record_number record_numbers[] = {
 	GAUGE("cgroup.events", "populated", RECORD_GROUP, populated, RECORD_AS_IS),
@@ -191,15 +194,25 @@ const struct record_number record_numbers[] = {
 	DEVICE("wios", operations[1]),
 	DEVICE("dbytes", bytes[2]),
 	DEVICE("dios", operations[2]),
-	NO_DEVICE("cost.usage"),
-	NO_DEVICE("cost.wait"),
-	NO_DEVICE("cost.indebt"),
-	NO_DEVICE("cost.indelay"),
-	NO_DEVICE("cost.vrate"),
+	NO_COST("cost.usage"),
+	NO_COST("cost.wait"),
+	NO_COST("cost.indebt"),
+	NO_COST("cost.indelay"),
+	NO_COST("cost.vrate"),
+	NO_LIMIT("io.max", "*", "rbps"),
+	NO_LIMIT("io.max", "*", "wbps"),
+	NO_LIMIT("io.max", "*", "riops"),
+	NO_LIMIT("io.max", "*", "wiops"),
+	NO_LIMIT("io.latency", "*", "target"),
+	GAUGE("io.weight", "default", RECORD_IO_WEIGHT, io_weight, RECORD_AS_IS),
+	NO_LIMIT("io.weight", NULL, "*"),
 
 	GAUGE("pids.current", NULL, RECORD_PIDS, pids, RECORD_AS_IS),
 	GAUGE("pids.max", NULL, RECORD_PIDS, pids_max, RECORD_PIDS_LIMIT),
 	COUNTER("pids.peak", NULL, RECORD_PIDS_PEAK, pids_peak, RECORD_AS_IS),
+	COUNTER("pids.events", "max", RECORD_PIDS_EVENTS, pids_events, RECORD_AS_IS),
+	COUNTER("pids.events.local", "max", RECORD_PIDS_EVENTS_LOCAL, pids_events_local,
+		RECORD_AS_IS),
 
 	PRESSURE("cpu.pressure", "some", RECORD_CPU_SOME),
 	PRESSURE("cpu.pressure", "full", RECORD_CPU_FULL),
@@ -344,7 +357,9 @@ static struct rows_number convert(const struct wire_record *record,
 	case RECORD_STATE_PAGES:
 	case RECORD_STATE_KIB:
 	case RECORD_DEVICE:
+		break;
 	case RECORD_NO_DEVICE:
+		result.state = NUMBER_ABSENT;
 		break;
 	case RECORD_QUOTA:
 		if (result.value == limit)
@@ -423,12 +438,22 @@ static bool stands_for(const struct rows *rows, const struct wire_record *record
 	return wanted && (record->filled & wanted) == wanted;
 }
 
+/*
+ * Whether the kernel gives this file to groups. What files there are of a controller is the same for all groups that
+ * have the controller, but for the root: cgroup_addrm_files(), kernel/cgroup/cgroup.c. Files of pressure may be
+ * hidden from one group, which has none in its record then.
+ */
+static bool is_given(const struct hierarchy *hierarchy, const struct rows_file *file)
+{
+	return hierarchy->readable[file->number / 64] >> (file->number % 64) & 1;
+}
+
 int rows_read_record(struct rows *rows, struct group *group, struct rows_file *file)
 {
 	const struct wire_record *record = group->record;
-	uint64_t read_once = group->readable[file->number / 64] >> (file->number % 64);
 
-	if (!record || !(read_once & 1) || !stands_for(rows, record, file))
+	if (!record || !is_given(rows->collection->hierarchy, file) ||
+	    !stands_for(rows, record, file))
 		return -EAGAIN;
 	rows_begin_reading(rows, group, true);
 	rows->reading.since = ++rows->stamp;

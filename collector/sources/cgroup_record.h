@@ -65,8 +65,8 @@ extern const size_t n_record_numbers;
  */
 int rows_read_text(struct rows *rows, struct group *group, struct rows_file *file);
 /*
- * sources/cgroup_record.c. -EAGAIN: the record does not stand for this file, or for a file of this group that
- * was not read before: what files a group has is the file reader's to find out.
+ * sources/cgroup_record.c. -EAGAIN: the record does not stand for this file, or for one that was not read of any
+ * group before: which files the kernel gives to groups is the file reader's to find out.
  */
 int rows_read_record(struct rows *rows, struct group *group, struct rows_file *file);
 /* Sets a cell, once per reading, and adds the samples of its targets. `word` is what a pattern met. */

@@ -43,7 +43,8 @@ USED = {
     "container_oom_events_total": 1, "container_memory_events_oom_group_kill_total": 1,
     "container_memory_failcnt": 1, "container_threads": 1, "container_threads_max": 4, "container_threads_peak": 4,
     "container_spec_memory_swap_limit_bytes": 8 << 20, "container_cgroup_frozen": 1, "container_cgroup_descendants": 1,
-    "container_fs_writes_bytes_total": 1 << 20, "container_pressure_cpu_waiting_seconds_total": 0.1,
+    "container_fs_writes_bytes_total": 1 << 20, "container_io_weight": 250, "container_pids_events_max_total": 1,
+    "container_io_limit_bytes_per_second": 1000000000, "container_pressure_cpu_waiting_seconds_total": 0.1,
     "container_pressure_memory_waiting_seconds_total": 0,
 }
 
