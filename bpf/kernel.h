@@ -109,6 +109,7 @@ struct cgroup {
 	struct kernfs_node *kn;
 	struct cgroup_subsys_state *subsys[1]; /* as many as there are controllers */
 	struct cgroup_root *root;
+	struct cgroup *dom_cgrp; /* another one, where it is threaded */
 	struct cgroup_base_stat bstat;
 	struct prev_cputime prev_cputime;
 	struct psi_group *psi; /* since 6.1 (57899a6610e6) no part of it */

@@ -52,6 +52,7 @@ static __always_inline void fill_group(struct wire_record *record, struct cgroup
 	record->frozen = cgroup->flags >> frozen_bit & 1;
 	record->descendants = cgroup->nr_descendants;
 	record->dying_descendants = cgroup->nr_dying_descendants;
+	record->threaded = cgroup->dom_cgrp != cgroup;
 	record->filled |= RECORD_GROUP;
 }
 

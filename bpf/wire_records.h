@@ -82,7 +82,7 @@ struct wire_record {
 	__u64 told_user_ns, told_system_ns; /* by the file, when it was last read */
 	__u64 nice_ns, force_idle_ns;
 	/* RECORD_GROUP */
-	__u64 populated, frozen, descendants, dying_descendants;
+	__u64 populated, frozen, descendants, dying_descendants, threaded;
 	/* RECORD_CPU, RECORD_BURST, RECORD_IDLE, RECORD_SHARES */
 	__u64 periods, throttled_periods, throttled_ns, burst_periods, burst_ns;
 	__u64 quota_ns, period_ns, max_burst_ns, idle, shares;

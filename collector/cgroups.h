@@ -66,6 +66,7 @@ struct hierarchy {
 	struct group **groups; /* parents before children, siblings by name */
 	size_t n_groups, groups_size;
 	const struct record_layout *layout; /* of all records, see record_layout.h */
+	bool records_fresh;		    /* a collection is under way whose pass made them */
 	uint64_t walks;
 	const char *files[HIERARCHY_FILES_MAX]; /* names by number */
 	uint8_t place[HIERARCHY_FILES_MAX]; /* in group->kept, plus 1; 0: opened for each reading */

@@ -362,6 +362,7 @@ static void read_records(struct collector *collector, struct snapshot *snapshot)
 	if (wanted)
 		collect_log_reader(&collector->reader, reason, left,
 				   fast_path_mismatches(collector->fast_path) > 0);
+	collector->hierarchy->records_fresh = wanted && !reason;
 	snapshot->by_records = !reason;
 	snapshot->files_reason = opened_keep(snapshot, reason ? reason : left);
 }
@@ -406,6 +407,7 @@ static struct snapshot *collect(struct collector *collector, const struct collec
 		collect_source(collector, &collection, i, families);
 		families += sources[i]->n_metrics;
 	}
+	collector->hierarchy->records_fresh = false;
 	if (collector->late && snapshot->complete)
 		log_info("scrapes are complete again");
 	collector->late = !snapshot->complete;

@@ -11,6 +11,7 @@
 #include "collector/options/options.h"
 #include "collector/procfs/proc_stat.h"
 #include "collector/source.h"
+#include "collector/workloads/members.h"
 
 enum { LAST_SEEN, START_TIME, SCRAPE_ERROR };
 
@@ -100,7 +101,8 @@ static void look_for_start(const struct state *state, struct hierarchy *hierarch
 {
 	const char *pids;
 
-	if (group_read(hierarchy, group, state->procs_file, &pids) <= 0)
+	if (members_none(hierarchy, group) ||
+	    group_read(hierarchy, group, state->procs_file, &pids) <= 0)
 		return;
 	uint64_t ticks = oldest(state, pids);
 	if (!ticks)

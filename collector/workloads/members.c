@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "bpf/wire_records.h"
 #include "collector/census.h"
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
@@ -37,6 +38,13 @@ static uint64_t count_lines(const char *text, size_t length)
 	return n;
 }
 
+bool members_none(const struct hierarchy *hierarchy, const struct group *group)
+{
+	const struct wire_record *record = hierarchy->records_fresh ? group->record : NULL;
+
+	return record && record->filled & RECORD_GROUP && !record->populated;
+}
+
 static int count_of(struct census *census, struct hierarchy *hierarchy, struct group *group,
 		    uint64_t *ret)
 {
@@ -45,6 +53,10 @@ static int count_of(struct census *census, struct hierarchy *hierarchy, struct g
 
 	if (err != -ENODATA)
 		return err;
+	if (members_none(hierarchy, group)) {
+		*ret = 0;
+		return group->record->threaded ? -EOPNOTSUPP : 0;
+	}
 	ssize_t n = group_read(hierarchy, group, hierarchy_file(hierarchy, "cgroup.procs"), &text);
 	group->threaded |= n == -EOPNOTSUPP;
 	if (n < 0)
@@ -113,6 +125,8 @@ static int read_files(struct hierarchy *hierarchy, struct group *top, unsigned f
 {
 	members->n = 0;
 	members->total = 0;
+	if (members_none(hierarchy, top))
+		return 0;
 	for (struct group *group = top; group && members->n < max;
 	     group = members_next(top, group)) {
 		if (is_supervisor(top, group))

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,11 @@ struct members {
  * Needs no stack: a container decides how deep its groups go.
  */
 struct group *members_next(const struct group *top, struct group *group);
+/*
+ * Whether nobody is in a group or below, by its record in a collection that has just made it. False also where there
+ * is none: then the files tell.
+ */
+bool members_none(const struct hierarchy *hierarchy, const struct group *group);
 /*
  * How many processes, by the census or else by the files. 0 or -errno; -EOPNOTSUPP for a threaded group,
  * whose processes are its domain's.

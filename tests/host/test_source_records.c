@@ -41,7 +41,8 @@ struct nest {
 /* Those that read files of groups, and what tells of the reader. */
 static uint64_t sources_of_files(void)
 {
-	static const char *const names[] = { "cpu", "pressure", "cgroup", "memory", "self" };
+	static const char *const names[] = { "cpu",    "pressure", "cgroup",
+					     "memory", "self",	   "process" };
 	uint64_t mask = 0;
 
 	for (size_t i = 0; i < n_sources; i++)
@@ -348,6 +349,42 @@ static void stalls_are_folded(void **state)
 	nest_free(nest);
 }
 
+/*
+ * Of groups without processes the record says so, and also of one that is threaded, whose file refuses to say; the
+ * file of what comes into them later is read.
+ */
+static void nobody_is_in_it(void **state)
+{
+	static const char processes[] = "container_processes";
+	struct nest *nest = nest_new("records-empty");
+	const struct group *last = NULL;
+
+	(void)state;
+	begin(nest);
+	write_to(nest->directories[LEVELS - 1], "cgroup.type", "threaded");
+	scene_collect(&nest->scene);
+	for_each_group(group, collector_hierarchy(nest->scene.collector))
+		if (streq(group->path, nest->paths[LEVELS - 1]))
+			last = group;
+	assert_non_null(last);
+	assert_false(last->threaded); /* which is what reading its file would have told */
+	for (int level = 0; level < LEVELS - 1; level++)
+		expect_sample(&nest->scene, processes, nest->paths[level], "", 0);
+	assert_null(scene_sample(&nest->scene, processes, nest->paths[LEVELS - 1], ""));
+	pid_t pid = fork();
+	if (pid == 0) {
+		write_to(nest->directories[0], "cgroup.procs", "0");
+		pause();
+	}
+	while (!number_of(nest->directories[0], "cgroup.events", "", "populated "))
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	scene_collect(&nest->scene);
+	expect_sample(&nest->scene, processes, nest->paths[0], "", 1);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	nest_free(nest);
+}
+
 /* What is read meanwhile is read by files, as far as these are open. */
 static void want_of_descriptors_passes(void **state)
 {
@@ -489,6 +526,7 @@ int main(void)
 		cmocka_unit_test(what_stands_still_is_equal),
 		cmocka_unit_test(stalls_are_folded),
 		cmocka_unit_test(nothing_falls_when_the_reader_changes),
+		cmocka_unit_test(nobody_is_in_it),
 		cmocka_unit_test(want_of_descriptors_passes),
 		cmocka_unit_test(another_number_ends_it),
 	};
