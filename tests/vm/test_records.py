@@ -117,29 +117,41 @@ seq -f "$top/docker-%064.0f.scope" {0} | xargs mkdir
 NONE = "find /sys/fs/cgroup/many -depth -type d | xargs rmdir"
 
 
-def scrape_many(bed):
-    """Whether all was told, of how many groups and in how many series, and in how many seconds with the reply."""
-    output = bed.guest("curl -s -o /tmp/many -w '%{time_total}\\n' -H 'X-Prometheus-Scrape-Timeout-Seconds: 60' "
-                       f"http://127.0.0.1:{FAST}/metrics\n"
-                       "grep '^tallyman_scrape_complete ' /tmp/many; grep -c '^container_memory_rss{.*/many/' /tmp/many; "
-                       "grep -c ^container_ /tmp/many; rm /tmp/many")
-    seconds, complete, groups, series = re.findall(r"[\d.]+$", output, re.MULTILINE)
-    return complete == "1", int(groups), int(series), float(seconds)
+def own(bed, script):
+    """What a script prints of the exporter, whose process is $pid."""
+    return bed.guest(f"pid=$(systemctl show -P MainPID fast)\n{script}", 600)
+
+
+def scrape_many(bed, deadline):
+    """Whether all was told, of how many groups and in how many series, after how many calls that read, and in how many
+    seconds with the reply."""
+    output = own(bed, "calls() { grep syscr /proc/$pid/io | cut -d' ' -f2; }\nbefore=$(calls)\n"
+                 f"curl -s -o /dev/shm/many -w '%{{time_total}}\\n' -H 'X-Prometheus-Scrape-Timeout-Seconds: {deadline}' "
+                 f"http://127.0.0.1:{FAST}/metrics\n"
+                 "echo $(($(calls) - before))\n"
+                 "grep '^tallyman_scrape_complete ' /dev/shm/many; grep -c '^container_memory_rss{.*/many/' /dev/shm/many; "
+                 "grep -c ^container_ /dev/shm/many; rm /dev/shm/many")
+    seconds, calls, complete, groups, series = re.findall(r"[\d.]+$", output, re.MULTILINE)
+    return complete == "1", int(groups), int(series), int(calls), float(seconds)
 
 
 def many_workloads(bed):
-    """All of them, in every scrape but the first ones, which read all files: of these a deadline may leave some out."""
+    """All of them, from the first scrape on; and once they are known no file is read of each. How long it takes is
+    printed alone: on a machine that others use, too, it says little."""
     bed.guest(MANY.format(WORKLOADS), 600)
     start(bed, "fast", FAST, "--cgroups.max=20000")
     with bed.check("records", f"none of {WORKLOADS} workloads is left out"):
-        scrapes = []  # how long they take is printed: on a machine that others use, too, it says little
-        while len(scrapes) < 3 or (len(scrapes) < 20 and not all(scrape[0] for scrape in scrapes[-3:])):
-            scrapes.append(scrape_many(bed))
+        scrapes = [scrape_many(bed, 60) for _ in range(3)] + [scrape_many(bed, 10) for _ in range(5)]
         for scrape in scrapes:
-            print("# complete %s, %d groups, %d series, %.1f s" % scrape)
-        print(bed.guest("grep -E 'VmHWM|Threads' /proc/$(systemctl show -P MainPID fast)/status; "
-                        "ls /proc/$(systemctl show -P MainPID fast)/fd | wc -l; nproc; free -m"))
-        support.equal([(complete, groups) for complete, groups, *_ in scrapes[-3:]], [(True, WORKLOADS)] * 3)
+            print("# complete %s, %d groups, %d series, %d read calls, %.1f s" % scrape)
+        support.equal([(complete, groups) for complete, groups, *_ in scrapes[:3]], [(True, WORKLOADS)] * 3)
+        calls = [scrape[3] for scrape in scrapes[1:]]
+        require(max(calls) < WORKLOADS / 10, f"{calls} read calls")
+    with bed.check("records", f"memory and descriptors for {WORKLOADS} workloads"):
+        memory, descriptors = map(int, own(bed, "grep VmHWM /proc/$pid/status | tr -dc '0-9\\n'\nls /proc/$pid/fd | wc -l").split())
+        print(f"# {memory / 1e3:.0f} MB at most, {descriptors} descriptors")
+        require(memory < 16 * WORKLOADS, f"{memory} kB")
+        require(descriptors < 1.1 * WORKLOADS, f"{descriptors} descriptors")
     stop(bed, "fast")
     bed.guest(NONE, 600)
 
