@@ -349,6 +349,30 @@ static void stalls_are_folded(void **state)
 	nest_free(nest);
 }
 
+/* What other groups have is not taken for what one has whose pressure is hidden: it has none, until it is shown again. */
+static void pressure_is_hidden(void **state)
+{
+	static const char waiting[] = "container_pressure_io_waiting_seconds_total";
+	struct nest *nest = nest_new("records-hidden");
+
+	(void)state;
+	begin(nest);
+	assert_non_null(scene_sample(&nest->scene, waiting, nest->paths[1], ""));
+	for (int hidden = 1; hidden >= 0; hidden--) {
+		write_to(nest->directories[1], "cgroup.pressure", hidden ? "0" : "1");
+		for_each_group(group, collector_hierarchy(nest->scene.collector))
+			memset(group->absent, 0, sizeof(group->absent)); /* as after a while */
+		scene_collect(&nest->scene);
+		assert_int_equal(with_records(nest), LEVELS);
+		for (int level = 0; level < LEVELS; level++)
+			if (!scene_sample(&nest->scene, waiting, nest->paths[level], "") !=
+			    (hidden && level == 1))
+				fail_msg("pressure of %s, hidden %d", nest->paths[level], hidden);
+	}
+	assert_int_equal(self(&nest->scene, "tallyman_cgroup_records_wrong_total"), 0);
+	nest_free(nest);
+}
+
 /*
  * Of groups without processes the record says so, and also of one that is threaded, whose file refuses to say; the
  * file of what comes into them later is read.
@@ -526,6 +550,7 @@ int main(void)
 		cmocka_unit_test(what_stands_still_is_equal),
 		cmocka_unit_test(stalls_are_folded),
 		cmocka_unit_test(nothing_falls_when_the_reader_changes),
+		cmocka_unit_test(pressure_is_hidden),
 		cmocka_unit_test(nobody_is_in_it),
 		cmocka_unit_test(want_of_descriptors_passes),
 		cmocka_unit_test(another_number_ends_it),
