@@ -4,149 +4,15 @@
  * file, what stands still is the same, nothing falls however often the reader changes, and a file that says
  * something else ends it.
  */
-#include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
 
-#include "collector/cgroups.h"
 #include "collector/log.h"
-#include "tests/rows_support.h"
+#include "tests/nest_support.h"
 
-enum {
-	TEXT_MAX = 4096,
-	ROUNDS = 100,
-	FLIPS = 1000,
-	RELOAD_EVERY = 51,
-	FOLDINGS = 20,
-	LEVELS = 3,
-	BURNERS = 2,
-	WORK_US = 200000
-};
+enum { ROUNDS = 100, FLIPS = 1000, RELOAD_EVERY = 51, WORK_US = 200000 };
 
 static const char usage[] = "container_cpu_usage_seconds_total";
-
-/* Groups within each other; in the last one processes that compute and make system calls. */
-struct nest {
-	struct scene scene;
-	char *directories[LEVELS], *paths[LEVELS];
-	char *include[1];
-	pid_t pids[BURNERS];
-};
-
-/* Those that read files of groups, and what tells of the reader. */
-static uint64_t sources_of_files(void)
-{
-	static const char *const names[] = { "cpu",    "pressure", "cgroup",
-					     "memory", "self",	   "process" };
-	uint64_t mask = 0;
-
-	for (size_t i = 0; i < n_sources; i++)
-		for (size_t n = 0; n < ARRAY_SIZE(names); n++)
-			if (streq(sources[i]->name, names[n]))
-				mask |= UINT64_C(1) << i;
-	return mask;
-}
-
-static void set_options(struct nest *nest)
-{
-	nest->scene.options = options_for_tree("");
-	free(nest->scene.options.path_cgroupfs);
-	nest->scene.options.path_cgroupfs = xstrdup(own_groups_root());
-	nest->scene.options.cgroups_include_id = (struct string_list){ nest->include, 1 };
-	nest->scene.options.sources_enabled = sources_of_files();
-	nest->scene.options.cgroups_inside_containers = true;
-}
-
-static struct nest *nest_new(const char *name)
-{
-	struct nest *nest = xcalloc(1, sizeof(*nest));
-
-	for (int i = 0; i < LEVELS; i++) {
-		nest->directories[i] =
-			i == 0 ? own_group_new(name) : xasprintf("%s/in", nest->directories[i - 1]);
-		if (i > 0)
-			assert_int_equal(mkdir(nest->directories[i], 0755), 0);
-		nest->paths[i] = xstrdup(nest->directories[i] + strlen(own_groups_root()));
-	}
-	nest->include[0] = xasprintf("%s(/.*)?", nest->paths[0]);
-	set_options(nest);
-	return nest;
-}
-
-static void write_to(const char *directory, const char *name, const char *text)
-{
-	cleanup_free char *path = xasprintf("%s/%s", directory, name);
-	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-}
-
-static void burn(struct nest *nest, int from)
-{
-	for (int i = from; i < BURNERS; i++) {
-		nest->pids[i] = fork();
-		assert_true(nest->pids[i] >= 0);
-		if (nest->pids[i] > 0)
-			continue;
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test fails */
-		write_to(nest->directories[LEVELS - 1], "cgroup.procs", "0");
-		for (unsigned n = 0;; n++) {
-			if (n % 1000 == 0)
-				(void)access("/proc/self/stat", R_OK);
-			if (i == 0 && n % 1000 == 0)
-				sched_yield();
-		}
-	}
-}
-
-static void nest_free(struct nest *nest)
-{
-	for (int i = 0; i < BURNERS; i++)
-		if (nest->pids[i] > 0) {
-			kill(nest->pids[i], SIGKILL);
-			waitpid(nest->pids[i], NULL, 0);
-		}
-	scene_end(&nest->scene);
-	for (int i = LEVELS - 1; i >= 0; i--) {
-		for (int n = 0; rmdir(nest->directories[i]) < 0 && n < 1000; n++)
-			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-		free(nest->directories[i]);
-		free(nest->paths[i]);
-	}
-	free(nest->include[0]);
-	free(nest);
-}
-
-static void read_text(const char *directory, const char *name, char text[TEXT_MAX])
-{
-	cleanup_free char *path = xasprintf("%s/%s", directory, name);
-	cleanup_file FILE *file = fopen(path, "re");
-
-	assert_non_null(file);
-	text[fread(text, 1, TEXT_MAX - 1, file)] = '\0';
-}
-
-/* The number behind `key` in the line that begins with `line` ("": any). */
-static uint64_t number_of(const char *directory, const char *name, const char *line,
-			  const char *key)
-{
-	char text[TEXT_MAX];
-	const char *at;
-	uint64_t value = 0;
-
-	read_text(directory, name, text);
-	at = strstr(text, line);
-	at = at ? strstr(at, key) : NULL;
-	if (!at || sscanf(at + strlen(key), "%" SCNu64, &value) != 1)
-		fail_msg("no %s %s in %s: %s", line, key, name, text);
-	return value;
-}
 
 /* What is compared: all of records that this kernel has without controllers. */
 static const struct compared {
@@ -187,45 +53,6 @@ static uint64_t sample_of(const struct nest *nest, int level, size_t i)
 	if (!sample)
 		fail_msg("%s of %s is absent", all_compared[i].metric, nest->paths[level]);
 	return sample->integer;
-}
-
-static bool by_records(const struct scene *scene)
-{
-	const struct family *family = snapshot_family(scene->snapshot, "tallyman_cgroup_reader");
-
-	for_each_sample(sample, family)
-		if (streq(sample->labels[0], "records"))
-			return sample->integer;
-	return false;
-}
-
-static uint64_t self(const struct scene *scene, const char *name)
-{
-	return snapshot_family(scene->snapshot, name)->first->samples[0].integer;
-}
-
-/* Opens it, and reads each file once: from then on there are records. */
-static void begin(struct nest *nest)
-{
-	scene_collect(&nest->scene);
-	collector_start_probes(nest->scene.collector);
-	scene_collect(&nest->scene);
-	scene_collect(&nest->scene);
-	if (!by_records(&nest->scene)) {
-		nest_free(nest);
-		printf("SKIP: this kernel has no iterator of cgroups, or we may not use it\n");
-		skip();
-	}
-}
-
-/* How many groups have a record that stands for their CPU time. */
-static unsigned with_records(const struct nest *nest)
-{
-	unsigned n = 0;
-
-	for_each_group(group, collector_hierarchy(nest->scene.collector))
-		n += group->workload && group->record;
-	return n;
 }
 
 static void counters_lie_between(void **state)
@@ -294,82 +121,6 @@ static void what_stands_still_is_equal(void **state)
 					 sample_of(nest, level, i), before[level][i]);
 		assert_true(before[level][0] >= WORK_US);
 	}
-	nest_free(nest);
-}
-
-static void signal_all(const struct nest *nest, int number)
-{
-	for (int i = 0; i < BURNERS; i++)
-		assert_int_equal(kill(nest->pids[i], number), 0);
-}
-
-/* So long that the kernel folds some of it by itself, and some not. */
-static void compete(const struct nest *nest, uint64_t milliseconds)
-{
-	signal_all(nest, SIGCONT);
-	nanosleep(&(struct timespec){ .tv_nsec = (long)milliseconds * 1000000 }, NULL);
-	signal_all(nest, SIGSTOP);
-	/* Until none of them is on a CPU any more. */
-	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
-}
-
-/* Reading the file folds: so the record comes first, and what it says is what the file says then. */
-static void stalls_are_folded(void **state)
-{
-	struct nest *nest = nest_new("records-stalls");
-	static const char some[] = "container_pressure_cpu_waiting_seconds_total";
-	cpu_set_t one;
-	uint64_t before = 0;
-
-	(void)state;
-	burn(nest, 0);
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	for (int i = 0; i < BURNERS; i++)
-		assert_int_equal(sched_setaffinity(nest->pids[i], sizeof(one), &one), 0);
-	begin(nest);
-	nest->scene.detail = DETAIL_TEXT;
-	for (int round = 0; round < FOLDINGS; round++) {
-		compete(nest, 100);
-		scene_collect(&nest->scene);
-		for (int level = 0; level < LEVELS; level++) {
-			const struct sample *told =
-				scene_sample(&nest->scene, some, nest->paths[level], "");
-			uint64_t after = number_of(nest->directories[level], "cpu.pressure", "some",
-						   "total=");
-
-			assert_non_null(told);
-			assert_int_equal(told->integer, after);
-			if (level == 0)
-				assert_true(after > before);
-			if (level == 0)
-				before = after;
-		}
-	}
-	nest_free(nest);
-}
-
-/* What other groups have is not taken for what one has whose pressure is hidden: it has none, until it is shown again. */
-static void pressure_is_hidden(void **state)
-{
-	static const char waiting[] = "container_pressure_io_waiting_seconds_total";
-	struct nest *nest = nest_new("records-hidden");
-
-	(void)state;
-	begin(nest);
-	assert_non_null(scene_sample(&nest->scene, waiting, nest->paths[1], ""));
-	for (int hidden = 1; hidden >= 0; hidden--) {
-		write_to(nest->directories[1], "cgroup.pressure", hidden ? "0" : "1");
-		for_each_group(group, collector_hierarchy(nest->scene.collector))
-			memset(group->absent, 0, sizeof(group->absent)); /* as after a while */
-		scene_collect(&nest->scene);
-		assert_int_equal(with_records(nest), LEVELS);
-		for (int level = 0; level < LEVELS; level++)
-			if (!scene_sample(&nest->scene, waiting, nest->paths[level], "") !=
-			    (hidden && level == 1))
-				fail_msg("pressure of %s, hidden %d", nest->paths[level], hidden);
-	}
-	assert_int_equal(self(&nest->scene, "tallyman_cgroup_records_wrong_total"), 0);
 	nest_free(nest);
 }
 
@@ -548,9 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counters_lie_between),
 		cmocka_unit_test(what_stands_still_is_equal),
-		cmocka_unit_test(stalls_are_folded),
 		cmocka_unit_test(nothing_falls_when_the_reader_changes),
-		cmocka_unit_test(pressure_is_hidden),
 		cmocka_unit_test(nobody_is_in_it),
 		cmocka_unit_test(want_of_descriptors_passes),
 		cmocka_unit_test(another_number_ends_it),
