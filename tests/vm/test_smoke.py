@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: plain timeout=1200 kernels=5.10,sid
+# tests/run: plain timeout=1200 kernels=5.10,sid booted=5.10,sid
 """On a kernel that is only visited: the exporter starts, says who the workloads are of those runtimes
 that start within seconds, their values equal the kernel's files, no source fails, each probe that can be
 had is loaded. With --long what probes count is right, too: that takes a machine that is not too slow."""
