@@ -346,9 +346,8 @@ static void discover(struct collector *collector)
 }
 
 /* One pass for all sources that are asked and that read files of groups. */
-static void read_records(struct collector *collector, struct snapshot *snapshot)
+static const char *make_records(struct collector *collector, uint64_t asked)
 {
-	uint64_t asked = snapshot->sources_read;
 	bool wanted = false;
 
 	for (size_t i = 0; i < n_sources; i++)
@@ -363,6 +362,13 @@ static void read_records(struct collector *collector, struct snapshot *snapshot)
 		collect_log_reader(&collector->reader, reason, left,
 				   fast_path_mismatches(collector->fast_path) > 0);
 	collector->hierarchy->records_fresh = wanted && !reason;
+	return reason;
+}
+
+static void read_records(struct collector *collector, struct snapshot *snapshot)
+{
+	const char *reason = make_records(collector, snapshot->sources_read);
+
 	snapshot->by_records = !reason;
 	snapshot->files_reason = opened_keep(snapshot, reason ? reason : left);
 }
@@ -455,17 +461,21 @@ uint64_t collector_follow(struct collector *collector, bool always)
 {
 	struct hierarchy *hierarchy = collector->hierarchy;
 	enum watch_news news = WATCH_LOST;
+	bool first = !hierarchy->walks;
 
 	if (!is_on(collector, &source_lifecycle))
 		return 0;
-	if (hierarchy->walks)
+	if (!first)
 		news = follow(collector);
 	if (news == WATCH_NONE && !always)
 		return follow_again(collector, false);
 	walk(collector, news == WATCH_LOST);
 	containers_identify(collector->containers, hierarchy, collector->counters);
 	bool fresh = news_update(collector->news, hierarchy);
+	if (first) /* the kills so far are asked of all groups */
+		(void)make_records(collector, collector->options->sources_enabled);
 	lifecycle_pass(collector->lifecycle, collector->options,
 		       containers_context(collector->containers), hierarchy, NULL);
+	hierarchy->records_fresh = false;
 	return follow_again(collector, fresh);
 }

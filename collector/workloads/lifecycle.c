@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "bpf/wire.h"
+#include "bpf/wire_records.h"
 #include "collector/cgroups.h"
 #include "collector/cleanup.h"
 #include "collector/clock.h"
@@ -102,13 +103,20 @@ static bool machine_kills(const struct reading *reading, uint64_t *ret)
 	return false;
 }
 
-static bool read_kills(const struct reading *reading, struct group *group, unsigned file,
-		       uint64_t *ret)
+/* Of memory.events, or of what happened in this very group; by its record where that is of this moment. */
+static bool read_event(const struct reading *reading, struct group *group, bool local,
+		       enum record_event event, uint64_t *ret)
 {
+	const struct wire_record *record = reading->hierarchy->records_fresh ? group->record : NULL;
+	unsigned file = local ? reading->local_file : reading->events_file;
 	const char *text;
 
+	if (record && record->filled & RECORD_MEMORY) {
+		*ret = (local ? record->local_events : record->events)[event];
+		return true;
+	}
 	return group_read(reading->hierarchy, group, file, &text) > 0 &&
-	       number_of(text, "oom_kill", ret);
+	       number_of(text, event == RECORD_OOM ? "oom" : "oom_kill", ret);
 }
 
 static bool kills_of(const struct reading *reading, struct group *group, uint64_t *ret)
@@ -119,7 +127,7 @@ static bool kills_of(const struct reading *reading, struct group *group, uint64_
 		*ret = reading->kills[w->index] - 1;
 		return true;
 	}
-	if (read_kills(reading, group, reading->events_file, ret))
+	if (read_event(reading, group, false, RECORD_OOM_KILL, ret))
 		return true;
 	return !group->parent && machine_kills(reading, ret);
 }
@@ -220,7 +228,7 @@ static void see(struct lifecycle *lifecycle, const struct reading *reading, stru
 	}
 	sighting.has_kills = kills_of(reading, group, &sighting.kills);
 	if (!sighting.whole && sighting.has_kills && group->parent)
-		sighting.has_own = read_kills(reading, group, reading->local_file, &sighting.own);
+		sighting.has_own = read_event(reading, group, true, RECORD_OOM_KILL, &sighting.own);
 	survivors_see(lifecycle->survivors, &sighting);
 	if (group->made_ns)
 		survivors_reach(lifecycle->survivors, group->id, LIFE_MADE, group->made_ns);
@@ -310,11 +318,9 @@ static struct pass make_pass(const struct lifecycle *lifecycle, const struct opt
 static void note_ooms(struct lifecycle *lifecycle, const struct reading *reading,
 		      struct group *group)
 {
-	const char *text;
 	uint64_t ooms;
 
-	if (group_read(reading->hierarchy, group, reading->local_file, &text) > 0 &&
-	    number_of(text, "oom", &ooms))
+	if (read_event(reading, group, true, RECORD_OOM, &ooms))
 		oom_limits_note(lifecycle->limits, group->id, ooms);
 }
 
