@@ -370,7 +370,8 @@ static void read_records(struct collector *collector, struct snapshot *snapshot)
 	const char *reason = make_records(collector, snapshot->sources_read);
 
 	snapshot->by_records = !reason;
-	snapshot->files_reason = opened_keep(snapshot, reason ? reason : left);
+	snapshot->files_reason =
+		opened_keep(snapshot, reason ? reason : fast_path_left(collector->fast_path));
 }
 
 static struct snapshot *collect(struct collector *collector, const struct collect_request *request)
