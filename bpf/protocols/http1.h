@@ -209,18 +209,15 @@ PROTOCOL_INLINE bool http1_ends_chunked(const struct protocol_window *window, __
 	       protocol_word_lower(window, end - 4) == PROTOCOL_WORD('n', 'k', 'e', 'd');
 }
 
-/* A whole header from `at` to its newline at `end`. False: it contradicts another. */
+/* A whole header whose name begins as theirs, from `at` to its newline at `end`. False: it contradicts another. */
 PROTOCOL_FUNCTION int http1_header(const struct protocol_window *window, struct http1_side *side,
 				   __u32 at, __u32 end)
 {
-	__u32 number_end = 0, first;
+	__u32 number_end = 0;
 	long length;
 
 	if (!window || !side)
 		return 0;
-	first = protocol_byte(window, at) | 0x20;
-	if (first != 'c' && first != 't')
-		return 1;
 	if (http1_is_coding(window, at)) {
 		side->chunked = http1_ends_chunked(window, end);
 		return 1;
@@ -322,6 +319,7 @@ PROTOCOL_FUNCTION int http1_lines(const struct protocol_window *window, struct h
 	side = &state->sides[!window->from_client];
 	at = step->length; /* behind the first line */
 	for (int i = 0; i < HTTP1_LINES; i++) {
+		__u32 first = protocol_byte(window, at) | 0x20;
 		bool empty;
 
 		end = protocol_find(window, at, '\n');
@@ -331,7 +329,8 @@ PROTOCOL_FUNCTION int http1_lines(const struct protocol_window *window, struct h
 		if (side->in_line) {
 			side->in_line = 0;
 			empty = false;
-		} else if (side->phase == HTTP1_HEADERS && !http1_header(window, side, at, end)) {
+		} else if (side->phase == HTTP1_HEADERS && (first == 'c' || first == 't') &&
+			   !http1_header(window, side, at, end)) {
 			return PROTOCOL_FOREIGN;
 		} else if (HTTP1_TRACES && http1_begins_alone(window) &&
 			   http1_is_trace(window, at)) {

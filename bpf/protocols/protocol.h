@@ -223,12 +223,9 @@ PROTOCOL_FUNCTION __u32 protocol_blanks(const struct protocol_window *window)
 	return n;
 }
 
-/*
- * An unsigned decimal number at `at`, that something else than a digit follows; -1 without one, when it
- * does not end in the window, or when it is 2^63 or above. *ret_end is where it ends.
- */
-PROTOCOL_FUNCTION long protocol_number(const struct protocol_window *window, __u32 at,
-				       __u32 *ret_end)
+/* As protocol_number(), digit by digit. */
+PROTOCOL_FUNCTION long protocol_long_number(const struct protocol_window *window, __u32 at,
+					    __u32 *ret_end)
 {
 	__u64 number = 0;
 	__u32 n = window ? window->n : 0, end = at;
@@ -247,4 +244,26 @@ PROTOCOL_FUNCTION long protocol_number(const struct protocol_window *window, __u
 	if (end == at || end >= n || protocol_byte(window, end) - '0' <= 9)
 		return -1;
 	return number >> 63 ? -1 : (long)number;
+}
+
+/*
+ * An unsigned decimal number at `at`, that something else than a digit follows; -1 without one, when it
+ * does not end in the window, or when it is 2^63 or above. *ret_end is where it ends.
+ */
+PROTOCOL_INLINE long protocol_number(const struct protocol_window *window, __u32 at, __u32 *ret_end)
+{
+	const __u64 ones = 0x0101010101010101;
+	__u64 digits = protocol_eight(window, at) ^ ones * '0';
+	/* The lowest mark is a true one: it is in the first byte that is no digit. */
+	__u64 others = ((digits + ones * 6) | digits) & ones * 0xf0;
+	__u64 size = ((((others & -others) - 1) & ones) * ones >> 56) - 1;
+
+	if (!others || !size || at + size >= window->n)
+		return protocol_long_number(window, at, ret_end);
+	*ret_end = at + size;
+	/* The last digit into the highest byte, then pairs, fours and all eight together. */
+	digits <<= 64 - size * 8;
+	digits = (digits * (10 << 8 | 1) >> 8) & 0x00ff00ff00ff00ff;
+	digits = (digits * (100 << 16 | 1) >> 16) & 0x0000ffff0000ffff;
+	return digits * (10000ULL << 32 | 1) >> 32;
 }

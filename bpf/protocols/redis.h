@@ -111,7 +111,7 @@ PROTOCOL_FUNCTION int redis_error(const struct protocol_window *window, __u32 at
  * A number with the line's end behind it: "12\r\n". *ret_end is behind it. -1: none; -2: it goes on
  * behind the window.
  */
-PROTOCOL_FUNCTION long redis_length(const struct protocol_window *window, __u32 at, __u32 *ret_end)
+PROTOCOL_INLINE long redis_length(const struct protocol_window *window, __u32 at, __u32 *ret_end)
 {
 	__u32 end = at;
 	long number;
@@ -129,8 +129,8 @@ PROTOCOL_FUNCTION long redis_length(const struct protocol_window *window, __u32 
 }
 
 /* Arguments from `at` on, as many as have their beginning in the window. */
-PROTOCOL_FUNCTION int redis_arguments(const struct protocol_window *window,
-				      struct redis_state *state, struct protocol_step *step)
+PROTOCOL_INLINE int redis_arguments(const struct protocol_window *window, struct redis_state *state,
+				    struct protocol_step *step)
 {
 	if (!window || !state || !step)
 		return PROTOCOL_FOREIGN;
@@ -246,8 +246,8 @@ PROTOCOL_INLINE int redis_inline(const struct protocol_window *window, struct re
 	return PROTOCOL_OK;
 }
 
-PROTOCOL_FUNCTION int redis_request(const struct protocol_window *window, struct redis_state *state,
-				    struct protocol_step *step)
+PROTOCOL_INLINE int redis_request(const struct protocol_window *window, struct redis_state *state,
+				  struct protocol_step *step)
 {
 	if (!window || !state || !step)
 		return PROTOCOL_FOREIGN;
@@ -291,8 +291,8 @@ PROTOCOL_INLINE bool redis_is_line(__u32 type)
 }
 
 /* One element, from step->length on. */
-PROTOCOL_FUNCTION int redis_element(const struct protocol_window *window, struct redis_state *state,
-				    struct protocol_step *step)
+PROTOCOL_INLINE int redis_element(const struct protocol_window *window, struct redis_state *state,
+				  struct protocol_step *step)
 {
 	__u32 at, type, end = 0;
 	bool first;
@@ -363,8 +363,8 @@ PROTOCOL_INLINE int redis_replica(const struct protocol_window *window)
 									 : PROTOCOL_OK;
 }
 
-PROTOCOL_FUNCTION int redis_answer(const struct protocol_window *window, struct redis_state *state,
-				   struct protocol_step *step)
+PROTOCOL_INLINE int redis_answer(const struct protocol_window *window, struct redis_state *state,
+				 struct protocol_step *step)
 {
 	if (!window || !state || !step)
 		return PROTOCOL_FOREIGN;
