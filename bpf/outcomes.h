@@ -40,16 +40,13 @@ static __always_inline void consider(struct exchange *x, __u32 operation, __u32 
 	tell(x, sampled);
 }
 
-PROTOCOL_FUNCTION int answered(struct exchange *x, __u32 operation_status, __u64 began_ns,
-			       __u64 ended_ns)
+PROTOCOL_INLINE void exchange_answered(struct exchange *x, __u32 operation, __u32 status,
+				       __u64 began_ns, __u64 ended_ns)
 {
 	struct sampled sampled = { .began_ns = began_ns,
 				   .ended_ns = ended_ns,
 				   .why = WIRE_SAMPLE_FAILED };
-	__u32 operation = operation_status >> 16, status = operation_status & 0xffff;
 
-	if (!x)
-		return 0;
 	sampled.slot = slot_of_exchange(x);
 	x->known.histogram = answer_add(sampled.slot, x->known.side, x->known.protocol, operation,
 					status, ended_ns - began_ns, x->known.histogram);
@@ -57,13 +54,6 @@ PROTOCOL_FUNCTION int answered(struct exchange *x, __u32 operation_status, __u64
 	/* Of those that began in the same call the first is answered first. */
 	if (x->known.begun.began_ns == began_ns)
 		x->known.begun.began_ns = 0;
-	return 0;
-}
-
-PROTOCOL_INLINE void exchange_answered(struct exchange *x, __u32 operation, __u32 status,
-				       __u64 began_ns, __u64 ended_ns)
-{
-	answered(x, operation << 16 | (status & 0xffff), began_ns, ended_ns);
 }
 
 PROTOCOL_FUNCTION int unanswered(struct exchange *x, __u32 operation, __u64 began_ns)

@@ -168,7 +168,7 @@ PROTOCOL_FUNCTION int exchange_answer(struct exchange *x, const struct stream *s
 }
 
 /* What was to happen with the last byte that was passed over. */
-static inline void exchange_complete(struct exchange *x, struct stream *stream, __u64 now_ns)
+PROTOCOL_INLINE void exchange_complete(struct exchange *x, struct stream *stream, __u64 now_ns)
 {
 	__u32 events = stream->events;
 
@@ -271,12 +271,34 @@ static inline int exchange_parse(struct exchange *x, struct workspace *work)
 	}
 }
 
+/* Passes over what a parser has looked at. False: not all of it has come. */
+static inline bool exchange_pass(struct stream *stream, struct piece *piece,
+				 const struct workspace *work)
+{
+	__u64 length = work->step.length, carried = stream->n_carried, pass = length - carried;
+
+	if (length < carried) {
+		exchange_carry(stream, work, length);
+		stream->n_carried = carried - length;
+		return true;
+	}
+	stream->n_carried = 0;
+	stream->last_ns = piece->now_ns;
+	if (pass > piece->left) {
+		stream->skip = pass - piece->left;
+		piece->left = 0;
+		return false;
+	}
+	piece->at += pass;
+	piece->left -= pass;
+	return true;
+}
+
 /* One look at the bytes that are next. */
 PROTOCOL_FUNCTION int exchange_step(struct exchange *x, struct stream *stream, struct piece *piece,
 				    struct workspace *work)
 {
 	struct protocol_step *step = &work->step;
-	__u64 carried, pass;
 	int result;
 
 	if (!x || !stream || !piece || !work)
@@ -287,7 +309,6 @@ PROTOCOL_FUNCTION int exchange_step(struct exchange *x, struct stream *stream, s
 		exchange_give_up(x, WIRE_UNPARSED_TRUNCATED);
 		return 0;
 	}
-	carried = stream->n_carried;
 	result = exchange_parse(x, work);
 	if (result == PROTOCOL_MORE && work->window.n < PROTOCOL_CARRY) {
 		exchange_carry(stream, work, 0);
@@ -309,23 +330,8 @@ PROTOCOL_FUNCTION int exchange_step(struct exchange *x, struct stream *stream, s
 	stream->status = step->status;
 	stream->operation = step->events & PROTOCOL_RESPONSE ? step->operation : PROTOCOL_NONE;
 	stream->events = step->events & ~PROTOCOL_REQUEST;
-	if (step->length < carried) {
-		exchange_carry(stream, work, step->length);
-		stream->n_carried = carried - step->length;
+	if (exchange_pass(stream, piece, work))
 		exchange_complete(x, stream, piece->now_ns);
-		return 0;
-	}
-	pass = step->length - carried;
-	stream->n_carried = 0;
-	if (pass <= piece->left) {
-		piece->at += pass;
-		piece->left -= pass;
-		exchange_complete(x, stream, piece->now_ns);
-	} else {
-		stream->skip = pass - piece->left;
-		piece->left = 0;
-	}
-	stream->last_ns = piece->now_ns;
 	return 0;
 }
 
