@@ -304,6 +304,7 @@ struct file {
 };
 
 struct socket {
+	struct file *file;
 	struct sock *sk;
 };
 
@@ -454,6 +455,8 @@ struct sock {
 	__u32 sk_max_ack_backlog; /* and how many there may be */
 	atomic_t sk_drops;
 	struct sock_cgroup_data sk_cgrp_data;
+	struct socket *sk_socket; /* NULL: no program has it any more */
+	unsigned char sk_shutdown;
 };
 
 struct tcp_sock {

@@ -73,6 +73,7 @@ static __always_inline void resolver_answered(const struct resolver *resolver, _
 		sample_end(sample);
 }
 
+/* Whether somebody asked for it. */
 __attribute__((noinline)) int resolver_hear(struct resolver *resolver,
 					    const struct protocol_step *step, __u64 now_ns)
 {
@@ -89,9 +90,8 @@ __attribute__((noinline)) int resolver_hear(struct resolver *resolver,
 		if (__sync_val_compare_and_swap(&question->operation, operation, 0) != operation)
 			continue;
 		resolver_answered(resolver, operation, step->status, began_ns, now_ns);
-		return 0;
+		return 1;
 	}
-	resolver_fault(resolver, WIRE_FAULT_UNMATCHED, 1);
 	return 0;
 }
 
@@ -112,7 +112,10 @@ static __always_inline void resolver_tell(struct resolver *resolver,
 		resolver->kind = RESOLVER_OTHER;
 }
 
-/* A datagram of `n` bytes, of which those of the piece lie together. */
+/* What a datagram is to who asks name servers. */
+enum { DATAGRAM_OTHER, DATAGRAM_ASKS, DATAGRAM_ANSWERS, DATAGRAM_UNMATCHED };
+
+/* A datagram of `n` bytes, of which those of the piece lie together; what it is. */
 __attribute__((noinline)) int resolver_look(struct resolver *resolver, struct workspace *work,
 					    const struct piece *piece, __u64 n)
 {
@@ -120,13 +123,13 @@ __attribute__((noinline)) int resolver_look(struct resolver *resolver, struct wo
 	__u64 size;
 
 	if (!resolver || !work || !piece)
-		return 0;
+		return DATAGRAM_OTHER;
 	window = &work->window;
 	size = piece->left < n ? piece->left : n;
 	if (size > RESOLVER_SEEN)
 		size = RESOLVER_SEEN;
 	if (!size || exchange_read(window->bytes, size, piece->at) < 0)
-		return 0;
+		return DATAGRAM_OTHER;
 	window->n = size;
 	window->left = n;
 	window->operation = PROTOCOL_NONE;
@@ -135,15 +138,26 @@ __attribute__((noinline)) int resolver_look(struct resolver *resolver, struct wo
 	if (resolver->kind == RESOLVER_UNKNOWN)
 		resolver_tell(resolver, window);
 	if (resolver->kind != RESOLVER_ASKS)
-		return 0;
+		return DATAGRAM_OTHER;
 	work->step = (struct protocol_step){ 0 };
 	dns_datagram(window, &work->step);
-	if (work->step.events & PROTOCOL_REQUEST)
+	if (work->step.events & PROTOCOL_REQUEST) {
 		resolver_ask(resolver, &work->step, piece->now_ns);
-	else if (work->step.events & PROTOCOL_RESPONSE)
-		resolver_hear(resolver, &work->step, piece->now_ns);
-	else
-		return 0;
-	resolver_bytes(resolver, !!piece->from_server, n);
-	return 0;
+		return DATAGRAM_ASKS;
+	}
+	if (!(work->step.events & PROTOCOL_RESPONSE))
+		return DATAGRAM_OTHER;
+	return resolver_hear(resolver, &work->step, piece->now_ns) ? DATAGRAM_ANSWERS
+								   : DATAGRAM_UNMATCHED;
+}
+
+/* What becomes of the one that was moved, of `n` bytes. */
+static __always_inline void resolver_count(const struct resolver *resolver, int datagram,
+					   __u32 from_server, __u64 n)
+{
+	if (datagram == DATAGRAM_OTHER)
+		return;
+	if (datagram == DATAGRAM_UNMATCHED)
+		resolver_fault(resolver, WIRE_FAULT_UNMATCHED, 1);
+	resolver_bytes(resolver, from_server, n);
 }

@@ -19,7 +19,9 @@ struct transfer {
 	__u64 left; /* bytes of the pieces that are next */
 	__u64 n;    /* bytes; 0: nothing was moved */
 	__u32 sent;
-	__u32 counted; /* they are in several messages: counted, and no more */
+	__u16 counted; /* they are in several messages: counted, and no more */
+	__u8 among;    /* they are one of several messages, and nothing says which */
+	__u8 unseen;   /* some that came before them were not seen */
 };
 
 static __always_inline void transfer_message(struct transfer *transfer, __u64 message)

@@ -127,6 +127,7 @@ struct wire_begun {
 struct wire_exchange {
 	__u64 cgroup; /* whose it is */
 	__u64 socket; /* address of the kernel's structure */
+	__u64 files;  /* a table of descriptors, by its address, in which `fd` was the socket's */
 	__u32 slot;
 	__u32 lock;
 	__u8 side;
@@ -140,7 +141,8 @@ struct wire_exchange {
 	__u8 n_early;	 /* answers that were seen before their requests */
 	__u32 epoch;	 /* in which it was made */
 	__u32 histogram; /* number of that which counted its last answer */
-	__u32 spare;
+	__u32 fd;
+	__u32 copied_seq;   /* sequence number behind what was read; 0: not known */
 	__u32 overflowed;   /* requests that found no place, behind those in `asked` */
 	__u32 undecided[2]; /* bytes that came before the protocol was known; [1] the server's */
 	__u64 seen[2];	    /* bytes: [0] received, [1] sent */

@@ -16,6 +16,7 @@
 #include "collector/source.h"
 #include "collector/sources/requests_in_flight.h"
 #include "collector/sources/requests_names.h"
+#include "collector/sources/requests_programs.h"
 #include "collector/sources/requests_samples.h"
 
 /* The generated skeleton is no code of ours: its style is not to be checked. */
@@ -246,6 +247,7 @@ static int requests_prepare(const struct probe_setup *setup, void *preparing,
 	if (!state->skeleton)
 		return -errno;
 	*ret_object = state->skeleton->obj;
+	requests_choose(*ret_object, setup->attempt == 0);
 	state->slots = setup->slots;
 	state->skeleton->rodata->slow_ns = setup->options->requests_slow_ms * 1000 * 1000;
 	state->skeleton->rodata->traces_wanted = setup->options->requests_traceparent;
@@ -269,8 +271,10 @@ static int requests_start(void *opened)
 
 static void requests_fetch(void *opened)
 {
-	const struct state *state = opened;
+	struct state *state = opened;
 
+	if (state->shared->reads_unseen)
+		requests_see_splices(state->parts.attachment);
 	samples_fetch(state->samples);
 }
 
@@ -308,6 +312,7 @@ static unsigned requests_losses(const void *opened, struct probe_loss losses[PRO
 
 static const struct probe probe = {
 	.state_size = sizeof(struct state),
+	.attempts = 2,
 	.prepare = requests_prepare,
 	.start = requests_start,
 	.close = requests_close,
@@ -315,7 +320,7 @@ static const struct probe probe = {
 	.set_mode = requests_set_mode,
 	.wanted = requests_wanted,
 	.losses = requests_losses,
-	.usual_run_ns = 80,
+	.usual_run_ns = 400,
 };
 
 struct adding {

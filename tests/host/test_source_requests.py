@@ -281,6 +281,40 @@ def test_bodies_by_sendfile_and_splice():
         equal(place.others(UNPARSED, place.server), {})
 
 
+def take(end, pipe, n):
+    """Takes bytes of a socket through a pipe, which no call that reads a socket sees."""
+    while n:
+        n -= os.splice(end.fileno(), pipe[1], n)
+        os.read(pipe[0], 65536)
+
+
+def test_bodies_that_are_spliced_from_sockets():
+    """Where sockets tell what was read this is looked for when it was seen to happen: the next connections are whole."""
+    with watched() as place:
+        pipe = os.pipe()
+        place.callback(os.close, pipe[0])
+        place.callback(os.close, pipe[1])
+        size, head = 60000, b"HTTP/1.1 203 x\r\nContent-Length: 60000\r\n\r\n"
+
+        def whole():
+            pair = Pair(place)
+            before = place.look().counts(place.client, CLIENT).get(("GET", "203"), 0)
+            for _ in range(3):
+                pair.ask(request())
+                pair.reply(head)
+                pair.server.sendall(b"b" * size)
+                take(pair.client, pipe, size)
+            pair.close()
+            return place.look().counts(place.client, CLIENT).get(("GET", "203"), 0) - before == 3
+
+        support.wait_for(whole, "what is spliced is seen", 30)
+        unseen = place.others(UNPARSED, place.client)
+        for _ in range(3):
+            equal(whole(), True)
+        equal(place.others(UNPARSED, place.client), unseen)
+        equal(place.others(UNPARSED, place.server), {})
+
+
 def test_peeking_takes_nothing():
     with watched() as place:
         pair = place.pair()
