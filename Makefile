@@ -121,6 +121,9 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_OBJECTS) $(BUILD)/libtallyman.a
 	$(call say,LINK)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka $(TEST_LIBS)
 
+# What parsers keep is words to all others, as in the kernel's own programs.
+$(BUILD)/tests/test_protocol%: ALL_CFLAGS += -fno-strict-aliasing
+
 # The protobuf format is decoded by code that the tests alone have. It is not ours to tidy.
 $(BUILD)/tests/metrics.pb-c.c: tests/metrics.proto
 	$(call say,PROTOC)

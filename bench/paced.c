@@ -57,10 +57,11 @@ static void wait_until(const struct timespec *start, long ns)
 
 int main(int argc, char *argv[])
 {
-	if (argc != 5)
+	const long rate = argc == 5 ? atol(argv[2]) : 0, n = rate ? rate * atol(argv[3]) : 0;
+	const size_t n_fds = rate ? (size_t)atol(argv[4]) : 0;
+
+	if (rate <= 0 || n_fds == 0)
 		errx(2, "usage: paced PORT RATE SECONDS CONNECTIONS");
-	const long rate = atol(argv[2]), n = rate * atol(argv[3]);
-	const size_t n_fds = (size_t)atol(argv[4]);
 	int *fds = xcalloc(n_fds, sizeof(*fds));
 	struct timespec start;
 
