@@ -15,10 +15,12 @@ struct connection {
 	__u64 pair;	      /* number that its edge had last */
 	__u64 sent, received; /* bytes that its edge has of it already */
 	__u64 retransmits;    /* the same of retransmitted segments */
-	__u64 drops;	      /* of a listener's sk_drops, counted so far */
-	__u32 retransmitted;  /* of tcp_sock.total_retrans, counted so far */
-	__u32 peer;	      /* as in a pair; 0: not known yet */
-	__u32 peer_tag;	      /* of the peer's group, where it is a slot */
+	/* The same of requests, where they are looked at. */
+	__u64 requests, requests_failed, requests_ns;
+	__u64 drops;	     /* of a listener's sk_drops, counted so far */
+	__u32 retransmitted; /* of tcp_sock.total_retrans, counted so far */
+	__u32 peer;	     /* as in a pair; 0: not known yet */
+	__u32 peer_tag;	     /* of the peer's group, where it is a slot */
 	__u8 role;
 	bool open;
 };

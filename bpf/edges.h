@@ -12,21 +12,6 @@
 #include "bpf/peers.h"
 #include "bpf/wire_connections.h"
 
-/* Of a number that only grows: what it has grown by, exactly once although two may look at once. */
-static __always_inline __u64 grown(__u64 *counted, __u64 now)
-{
-	__u64 before = *counted;
-
-	if (now <= before)
-		return 0;
-	if (__sync_val_compare_and_swap(counted, before, now) == before)
-		return now - before;
-	before = *counted;
-	if (now > before && __sync_val_compare_and_swap(counted, before, now) == before)
-		return now - before;
-	return 0;
-}
-
 /* What the connection has carried since it was looked at last; and that it is closed. */
 static __always_inline void edge_update(const struct sock *sock, struct connection *connection,
 					__u32 slot, bool closes)
@@ -47,15 +32,15 @@ static __always_inline void edge_update(const struct sock *sock, struct connecti
 	}
 	if (here && server) { /* the client's end tells the rest */
 		edge_add(other, slot ? slot : WIRE_OUTSIDE, number, WIRE_EDGE_RETRANSMITTED,
-			 grown(&connection->retransmits, BPF_CORE_READ(tcp, total_retrans)));
+			 pair_grown(&connection->retransmits, BPF_CORE_READ(tcp, total_retrans)));
 		return;
 	}
 	edge_add(slot, other, number, WIRE_EDGE_RETRANSMITTED,
-		 grown(&connection->retransmits, BPF_CORE_READ(tcp, total_retrans)));
+		 pair_grown(&connection->retransmits, BPF_CORE_READ(tcp, total_retrans)));
 	edge_add(slot, other, number, WIRE_EDGE_SENT,
-		 grown(&connection->sent, BPF_CORE_READ(tcp, bytes_acked)));
+		 pair_grown(&connection->sent, BPF_CORE_READ(tcp, bytes_acked)));
 	edge_add(slot, other, number, WIRE_EDGE_RECEIVED,
-		 grown(&connection->received, BPF_CORE_READ(tcp, bytes_received)));
+		 pair_grown(&connection->received, BPF_CORE_READ(tcp, bytes_received)));
 	if (!closes)
 		return;
 	edge_add(slot, other, number, WIRE_EDGE_CLOSED, 1);

@@ -12,38 +12,18 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/connection.h"
+#include "bpf/handshake_key.h"
 #include "bpf/kernel.h"
 #include "bpf/pairs.h"
 #include "bpf/peers.h"
 #include "bpf/tallies.h"
 #include "bpf/wire_connections.h"
 
-/* The collector takes those away whose close was missed: no program interrupts itself. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, __u64);
-	__type(value, struct wire_handshake);
-} handshakes SEC(".maps");
-
 static __always_inline void edge_add(__u32 slot, __u32 other, __u64 *number, __u32 key, __u64 value)
 {
 	if (slot && value &&
 	    !pair_add(bpf_get_smp_processor_id(), (__u64)slot << 32 | other, number, key, value))
 		tally_add(0, WIRE_TCP_PAIRS_LOST, 1);
-}
-
-/*
- * The beginning of the other end's numbers, that of ours: what has come and what was acknowledged since
- * is taken off. A client's own first one counts as acknowledged, too.
- */
-static __always_inline __u64 handshake_key(const struct sock *sock, bool client)
-{
-	const struct tcp_sock *tcp = (const void *)sock;
-	__u32 sent = BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked);
-	__u32 received = BPF_CORE_READ(tcp, rcv_nxt) - (__u32)BPF_CORE_READ(tcp, bytes_received);
-
-	return client ? (__u64)(sent + 1) << 32 | received : (__u64)received << 32 | sent;
 }
 
 /* A client's connection stands. Who is at its other end is known a moment later. */

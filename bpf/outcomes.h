@@ -4,6 +4,7 @@
 
 #include "bpf/answers.h"
 #include "bpf/protocols/exchange.h"
+#include "bpf/request_edges.h"
 #include "bpf/samples.h"
 #include "bpf/tallies.h"
 
@@ -34,6 +35,10 @@ static __always_inline void consider(struct exchange *x, __u32 operation, __u32 
 
 	if (!sample_wanted(known->side, known->protocol, operation, status, sampled))
 		return;
+	if (edges_wanted)
+		edge_ask(x);
+	sampled->peer = known->peer;
+	sampled->peer_tag = known->peer_tag;
 	sampled->cgroup = known->cgroup;
 	sampled->socket = known->socket;
 	sampled->begun = known->begun.began_ns == sampled->began_ns ? &known->begun : 0;
@@ -50,6 +55,8 @@ PROTOCOL_INLINE void exchange_answered(struct exchange *x, __u32 operation, __u3
 	sampled.slot = slot_of_exchange(x);
 	x->known.histogram = answer_add(sampled.slot, x->known.side, x->known.protocol, operation,
 					status, ended_ns - began_ns, x->known.histogram);
+	edge_count(x, wire_request_failed(x->known.side, x->known.protocol, status),
+		   ended_ns - began_ns);
 	consider(x, operation, status, &sampled);
 	/* Of those that began in the same call the first is answered first. */
 	if (x->known.begun.began_ns == began_ns)

@@ -89,3 +89,18 @@ static __always_inline bool pair_add(__u32 cpu, __u64 pair, __u64 *cached, __u32
 		*sum += value;
 	return 1;
 }
+
+/* Of a number that only grows: what it has grown by, exactly once although two may look at once. */
+static __always_inline __u64 pair_grown(__u64 *counted, __u64 now)
+{
+	__u64 before = *counted;
+
+	if (now <= before)
+		return 0;
+	if (__sync_val_compare_and_swap(counted, before, now) == before)
+		return now - before;
+	before = *counted;
+	if (now > before && __sync_val_compare_and_swap(counted, before, now) == before)
+		return now - before;
+	return 0;
+}

@@ -71,20 +71,6 @@ static __always_inline void peer_service(const struct sock *sock, struct service
 	service->port = sock->__sk_common.skc_dport;
 }
 
-/* Enough to tell a group from a later one that was given its slot; never 0. */
-static __always_inline __u32 tag_of(__u64 id)
-{
-	return (__u32)id ? (__u32)id : 1;
-}
-
-/* Whether the slot is still that of the group. */
-static __always_inline bool slot_is(__u32 slot, __u32 tag)
-{
-	struct wire_slot *owner = bpf_map_lookup_elem(&slot_owners, &slot);
-
-	return owner && tag_of(owner->id) == tag;
-}
-
 static __always_inline __u32 group_tag(const struct sock *sock)
 {
 	const struct cgroup *group = sock->sk_cgrp_data.cgroup;

@@ -20,6 +20,7 @@ const volatile bool traces_wanted;
 #include "bpf/datagrams.h"
 #include "bpf/exchanges.h"
 #include "bpf/looks.h"
+#include "bpf/request_edges.h"
 #include "bpf/socket_calls.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -196,6 +197,7 @@ static __always_inline void finish(const struct sock *sock, struct exchange *x)
 	const struct tcp_sock *tcp = (const void *)sock;
 	__u64 key = (__u64)sock, received = BPF_CORE_READ(tcp, bytes_received);
 	__u64 sent = BPF_CORE_READ(tcp, bytes_acked);
+	struct connection *connection = connection_known(sock);
 	__u32 unseen = epoch_holds(x->known.epoch) ? WIRE_UNPARSED_UNSEEN : WIRE_UNPARSED_BUDGET;
 	__u32 unread = BPF_CORE_READ(tcp, rcv_nxt) - BPF_CORE_READ(tcp, copied_seq);
 
@@ -207,22 +209,35 @@ static __always_inline void finish(const struct sock *sock, struct exchange *x)
 	if (!x->known.older && sent > x->known.seen[1] + CONTROL_BYTES)
 		exchange_unparsed(x, unseen, sent - x->known.seen[1]);
 	x->known.closed = true;
-	if (try_lock(x))
-		close_locked(x, key);
+	if (connection) /* for what is told of requests that have no answer */
+		edge_learn(x, connection);
+	if (!try_lock(x)) {
+		edge_flush(x, connection);
+		return;
+	}
+	settle(x);
+	exchange_close(x);
+	edge_flush(x, connection);
+	bpf_map_delete_elem(&exchanges, &key);
 }
 
 static __always_inline void make(const struct sock *sock, __u32 side)
 {
 	struct cgroup *group = sock->sk_cgrp_data.cgroup;
 	__u64 key = (__u64)sock;
-	struct exchange *before = bpf_map_lookup_elem(&exchanges, &key);
+	struct exchange *before = bpf_map_lookup_elem(&exchanges, &key), *x;
+	struct connection *connection;
 
 	if (before && try_lock(before)) /* a socket may be connected again */
 		close_locked(before, key);
+	x = make_exchange((__u64)sock, group ? group->kn->id : 0, group ? slot_of(group) : 0, side);
 	/* Each call that finds it has no place tries again, and is not counted again. */
-	if (!make_exchange((__u64)sock, group ? group->kn->id : 0, group ? slot_of(group) : 0,
-			   side))
+	if (!x)
 		__sync_fetch_and_add(&exchanges_full, 1);
+	/* The client may have left before its request is answered. */
+	connection = x && side == WIRE_SIDE_SERVER ? connection_known(sock) : 0;
+	if (connection)
+		edge_learn(x, connection);
 }
 
 /* Its first byte is known now. */
@@ -275,4 +290,11 @@ int BPF_PROG(on_destroy, const struct sock *sock)
 	if (x)
 		finish(sock, x);
 	return 0;
+}
+
+/* Connections whose other ends are known, each time the collector asks. */
+SEC("iter/bpf_sk_storage_map")
+int look_at_edge(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	return edge_look(ctx, &exchanges);
 }

@@ -14,6 +14,7 @@
 
 #include "bpf/answers.h"
 #include "bpf/kernel.h"
+#include "bpf/slots.h"
 #include "bpf/sockets.h"
 #include "bpf/threads.h"
 #include "bpf/watches.h"
@@ -35,7 +36,7 @@ struct sampled {
 	__u64 began_ns, ended_ns;
 	__u32 slot, key;
 	__u32 why;
-	__u32 spare;
+	__u32 peer, peer_tag;		/* slot of the other end, where that is known */
 	const struct wire_begun *begun; /* NULL: nothing is known of the thread */
 };
 
@@ -78,6 +79,19 @@ static __always_inline void sample_peer(struct wire_sample *sample, struct sock 
 	}
 }
 
+/* Whoever has the slot now may be another. */
+static __always_inline void sample_peer_group(struct wire_sample *sample,
+					      const struct sampled *sampled)
+{
+	__u32 slot = sampled->peer;
+	struct wire_slot *owner = slot ? bpf_map_lookup_elem(&slot_owners, &slot) : 0;
+
+	if (!owner || tag_of(owner->id) != sampled->peer_tag)
+		return;
+	sample->peer_cgroup = owner->id;
+	sample->peer_slot = slot;
+}
+
 /* NULL, and counted: there is no room. */
 static __always_inline struct wire_sample *sample_begin(const struct sampled *sampled)
 {
@@ -95,6 +109,7 @@ static __always_inline struct wire_sample *sample_begin(const struct sampled *sa
 	sample->key = sampled->key;
 	sample->why = sampled->why;
 	sample_peer(sample, (void *)sampled->socket);
+	sample_peer_group(sample, sampled);
 	if (sampled->begun)
 		sample_parts(sample, sampled->begun);
 	return sample;

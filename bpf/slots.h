@@ -6,6 +6,7 @@
 #pragma once
 
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
@@ -101,4 +102,18 @@ static __always_inline __u32 slot_of_cached(struct wire_cpu *cpu, struct cgroup 
 	__u64 id = group->kn->id;
 
 	return cpu->cgroup_id == id ? cpu->slot : slot_look_up(cpu, group, id);
+}
+
+/* Enough to tell a group from a later one that was given its slot; never 0. */
+static __always_inline __u32 tag_of(__u64 id)
+{
+	return (__u32)id ? (__u32)id : 1;
+}
+
+/* Whether the slot is still that of the group. */
+static __always_inline bool slot_is(__u32 slot, __u32 tag)
+{
+	struct wire_slot *owner = bpf_map_lookup_elem(&slot_owners, &slot);
+
+	return owner && tag_of(owner->id) == tag;
 }

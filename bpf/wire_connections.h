@@ -55,7 +55,17 @@ enum {
 	WIRE_EDGE_RECEIVED,
 	WIRE_EDGE_RETRANSMITTED, /* of both ends, where both are here */
 	WIRE_EDGE_ROUND_TRIP_US, /* of those that are closed */
+	/* These are added by requests.bpf.c. */
+	WIRE_EDGE_REQUESTS, /* that were answered */
+	WIRE_EDGE_REQUESTS_FAILED,
+	WIRE_EDGE_REQUESTS_NS,
 	WIRE_EDGE_KEYS
+};
+
+/* Requests that were answered, as a connection counts them for its edge. */
+struct wire_answers {
+	__u64 n, failed;
+	__u64 ns; /* all together */
 };
 
 /* Key of the longest-prefix map of the groups: IPv4 as ::ffff:a.b.c.d. */

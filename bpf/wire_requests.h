@@ -5,7 +5,9 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
+#include "bpf/wire_connections.h"
 #include "bpf/wire_dns.h"
+#include "bpf/wire_samples.h"
 
 /* Protocols that are understood, by the names of their parsers; below 8. */
 /* clang-format off */
@@ -115,14 +117,6 @@ struct wire_asked {
 	__u16 operation;
 };
 
-/* What a thread had spent when it saw a request begin, to which nothing else was under way. */
-struct wire_begun {
-	__u64 began_ns; /* of the request; 0: there is none */
-	__u64 run_ns, delay_ns, block_ns;
-	__u32 thread;
-	__u32 blocks; /* whether `block_ns` is accounted */
-};
-
 /* What is known of a connection; what the parsers keep is behind it. */
 struct wire_exchange {
 	__u64 cgroup; /* whose it is */
@@ -146,6 +140,9 @@ struct wire_exchange {
 	__u32 overflowed;   /* requests that found no place, behind those in `asked` */
 	__u32 undecided[2]; /* bytes that came before the protocol was known; [1] the server's */
 	__u64 seen[2];	    /* bytes: [0] received, [1] sent */
+	__u32 peer,
+		peer_tag; /* slot of the other end, 0: not known; and of its group (bpf/slots.h) */
+	struct wire_answers answers;
 	struct wire_begun begun;
 	struct wire_asked asked[WIRE_ASKED];
 };

@@ -10,6 +10,14 @@ enum { WIRE_SAMPLE_SLOW, WIRE_SAMPLE_FAILED, WIRE_SAMPLE_UNANSWERED, WIRE_SAMPLE
 /* What is known of its thread. */
 enum { WIRE_PART_RUN = 1, WIRE_PART_DELAY = 2, WIRE_PART_BLOCK = 4 };
 
+/* What a thread had spent when it saw a request begin, to which nothing else was under way. */
+struct wire_begun {
+	__u64 began_ns; /* of the request; 0: there is none */
+	__u64 run_ns, delay_ns, block_ns;
+	__u32 thread;
+	__u32 blocks; /* whether `block_ns` is accounted */
+};
+
 struct wire_sample {
 	__u64 ended_ns; /* CLOCK_MONOTONIC */
 	__u64 ns;
@@ -22,7 +30,10 @@ struct wire_sample {
 	__u8 parts;
 	__u16 spare;
 	__u64 run_ns, delay_ns, block_ns; /* of the thread, as far as `parts` says */
-	__u64 trace[3];			  /* id of the trace, and of the span that asked; 0: none */
+	__u64 peer_cgroup;		  /* of the other end; 0: not known, or not here */
+	__u32 peer_slot;
+	__u32 spare_too;
+	__u64 trace[3]; /* id of the trace, and of the span that asked; 0: none */
 };
 
 /* Why there is none of a request that would have had one. */

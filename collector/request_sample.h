@@ -25,10 +25,11 @@ struct request_sample {
 	const char *why;  /* "slow", "failed", "unanswered" */
 	const char *side; /* "client", "server" */
 	const char *protocol, *operation;
-	const char *status;	      /* of HTTP; "" for others, and without an answer */
-	const char *error;	      /* of others */
-	const char *peer;	      /* address of the other end */
-	unsigned peer_port, own_port; /* 0: not known */
+	const char *status;		      /* of HTTP; "" for others, and without an answer */
+	const char *error;		      /* of others */
+	const char *peer;		      /* address of the other end */
+	const struct workload *peer_workload; /* NULL: not known, or not on this host */
+	unsigned peer_port, own_port;	      /* 0: not known */
 	struct request_part run, delay,
 		blocked;	  /* of the thread: on a CPU, waiting for one or for disks */
 	const char *trace, *span; /* ids, in hexadecimal */

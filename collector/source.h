@@ -66,8 +66,9 @@ struct source {
 	void (*close)(void *state);
 };
 
-extern const struct source source_lifetime;  /* its programs tell of cgroups at once */
-extern const struct source source_lifecycle; /* collect.c makes its passes between scrapes, too */
+extern const struct source source_connections; /* its edges have figures of requests, too */
+extern const struct source source_lifetime;    /* its programs tell of cgroups at once */
+extern const struct source source_lifecycle;   /* collect.c makes its passes between scrapes, too */
 
 /* The visible list of all sources, in the order in which their families come out. */
 extern const struct source *const sources[];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The graph of /api/v1/map, over edges made by hand: the rows are those of the source. */
 #include "collector/sources/connection_metrics.h"
+#include "collector/sources/request_metrics.h"
 #include "exporters/api/routes.h"
 #include "tests/api_ask.h"
 #include "tests/api_support.h"
@@ -10,13 +11,15 @@ struct made {
 	int workload;
 	const char *direction, *peer, *kind;
 	uint64_t connects, failures, open, closes, transmit, receive, retransmits, round_trip_us;
+	uint64_t requests, failed; /* of these, half a second each */
 };
 
 static const struct made made[] = {
-	{ WEB, "out", "/a.slice/" EVIL_NAME, "container", 10, 0, 3, 7, 1000, 2000, 1, 7000 },
-	{ WEB, "out", "public", "outside", 4, 2, 4, 0, 40, 50, 0, 0 },
-	{ WEB, "in", "public", "outside", 6, 0, 1, 5, 600, 60, 2, 1000 },
-	{ EVIL, "out", "other", "other", UINT64_C(1) << 60, 1, 0, UINT64_C(1) << 60, 1, 1, 0, 0 },
+	{ WEB, "out", "/a.slice/" EVIL_NAME, "container", 10, 0, 3, 7, 1000, 2000, 1, 7000, 0, 0 },
+	{ WEB, "out", "public", "outside", 4, 2, 4, 0, 40, 50, 0, 0, 8, 3 },
+	{ WEB, "in", "public", "outside", 6, 0, 1, 5, 600, 60, 2, 1000, 5, 0 },
+	{ EVIL, "out", "other", "other", UINT64_C(1) << 60, 1, 0, UINT64_C(1) << 60, 1, 1, 0, 0, 0,
+	  0 },
 };
 
 static void add_edge(struct snapshot *snapshot, const struct made *edge)
@@ -46,18 +49,43 @@ static void add_edge(struct snapshot *snapshot, const struct made *edge)
 					   figures[i].value);
 }
 
+/* Most edges never have any. */
+static void add_requests(struct snapshot *snapshot, const struct made *edge)
+{
+	const char *const values[] = {
+		edge->direction, edge->peer, edge->kind, edge->peer, "", "",
+	};
+	const char *const *labels = snapshot_labels(snapshot, ARRAY_SIZE(values), values);
+	struct family *families = &snapshot->families[N_CONNECTION_METRICS];
+	const struct workload *workload = &snapshot->workloads[edge->workload];
+
+	family_add_integer(snapshot, &families[EDGE_REQUESTS], workload, labels, edge->requests);
+	family_add_integer(snapshot, &families[EDGE_REQUEST_FAILURES], workload, labels,
+			   edge->failed);
+	family_add_integer(snapshot, &families[EDGE_REQUEST_SECONDS], workload, labels,
+			   edge->requests * 500000000);
+}
+
 static struct answer ask(const char *query)
 {
+	enum { ALL = N_CONNECTION_METRICS + N_REQUEST_METRICS };
+	/* Of a workload that was seen first while the connections were told already. */
+	static const struct made late = { WEB, "out", "/late", "service", .requests = 1 };
 	struct snapshot *snapshot = api_snapshot_empty(100);
 	struct service service = { .context = snapshot, .acquire = acquire };
 
-	snapshot->n_families = N_CONNECTION_METRICS;
-	snapshot->families =
-		arena_alloc(&snapshot->arena, N_CONNECTION_METRICS * sizeof(*snapshot->families));
-	for (size_t i = 0; i < N_CONNECTION_METRICS; i++)
-		snapshot->families[i].metric = &connection_metrics[i];
-	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
+	snapshot->n_families = ALL;
+	snapshot->families = arena_alloc(&snapshot->arena, ALL * sizeof(*snapshot->families));
+	for (size_t i = 0; i < ALL; i++)
+		snapshot->families[i].metric = i < N_CONNECTION_METRICS
+						       ? &connection_metrics[i]
+						       : &request_metrics[i - N_CONNECTION_METRICS];
+	add_requests(snapshot, &late);
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
 		add_edge(snapshot, &made[i]);
+		if (made[i].requests)
+			add_requests(snapshot, &made[i]);
+	}
 	struct answer answer = ask_service(&service, api_map, "", query);
 	snapshot_unref(snapshot);
 	return answer;
@@ -106,15 +134,23 @@ static void edges_lead_from_who_connects(void **state)
 	expect_whole(local, "received_bytes", 2000);
 	expect_whole(local, "retransmits", 1);
 	assert_true(json_number_value(json_object_get(local, "round_trip_seconds")) == 0.001);
+	assert_true(json_is_null(json_object_get(local, "requests")));
+	assert_true(json_is_null(json_object_get(local, "request_failures")));
+	assert_true(json_is_null(json_object_get(local, "request_seconds")));
 	const json_t *out = edge_of(&answer, "9>outside/public");
 	expect_whole(out, "connect_failures", 2);
 	expect_whole(out, "sent_bytes", 40);
 	assert_true(json_is_null(json_object_get(out, "round_trip_seconds")));
+	expect_whole(out, "requests", 8);
+	expect_whole(out, "request_failures", 3);
+	assert_true(json_number_value(json_object_get(out, "request_seconds")) == 0.5);
 	/* What the workload received is what the source has sent. */
 	const json_t *in = edge_of(&answer, "outside/public>9");
 	expect_whole(in, "connects", 6);
 	expect_whole(in, "sent_bytes", 60);
 	expect_whole(in, "received_bytes", 600);
+	expect_whole(in, "requests", 5);
+	expect_whole(in, "request_failures", 0);
 	const json_t *others = edge_of(&answer, "18446744073709551615>outside/other");
 	assert_string_equal(text_of(others, "connects"), "1152921504606846976");
 	expect_whole(others, "connect_failures", 1);

@@ -93,7 +93,7 @@ static struct request_sample describe(struct snapshot *snapshot, const struct wi
 	const struct kept_sample one = { .sample = *sample, .number = 3, .time_ms = 1234 };
 	struct request_sample described;
 
-	sample_describe(&one, &workload, &snapshot->arena, &described);
+	sample_describe(&one, &workload, NULL, &snapshot->arena, &described);
 	assert_ptr_equal(described.workload, &workload);
 	assert_int_equal(described.number, 3);
 	assert_int_equal(described.time_ms, 1234);
@@ -165,6 +165,34 @@ static void labels_fit(void **state)
 	snapshot_unref(snapshot);
 }
 
+/* A name is there as far as it has room beside what is needed more. */
+static void a_peer_has_its_name_where_it_fits(void **state)
+{
+	struct snapshot *snapshot = snapshot_new();
+	struct workload workload = { .name = "db", .path = "", .pod = "", .container = "" };
+	struct request_sample said = { .peer = "192.0.2.1", .peer_port = 5432, .trace = "" };
+	char name[120];
+
+	(void)state;
+	assert_null(sample_labels(&said, snapshot)[2]);
+	said.peer_workload = &workload;
+	const char *const *labels = sample_labels(&said, snapshot);
+	assert_string_equal(labels[2], "peer_name");
+	assert_string_equal(labels[3], "db");
+	assert_null(labels[4]);
+	/* 4 + 14 and 9 are taken. */
+	memset(name, 'x', sizeof(name));
+	name[101] = '\0';
+	workload.name = name;
+	const struct exemplar full = { .labels = sample_labels(&said, snapshot) };
+	assert_string_equal(full.labels[3], name);
+	assert_true(exemplar_fits(&full));
+	name[101] = 'x';
+	name[102] = '\0';
+	assert_null(sample_labels(&said, snapshot)[2]);
+	snapshot_unref(snapshot);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +201,7 @@ int main(void)
 		cmocka_unit_test(who_has_most_makes_room),
 		cmocka_unit_test(what_is_said_of_one),
 		cmocka_unit_test(labels_fit),
+		cmocka_unit_test(a_peer_has_its_name_where_it_fits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,17 @@ __attribute__((format(printf, 2, 0))) static int keep_complaint(enum libbpf_prin
 	return 0;
 }
 
+static int borrowed_map(const struct probe_setup *setup, const char *name)
+{
+	const char *const *borrowed = setup->lender ? setup->borrowed : NULL;
+	const struct bpf_map *map = NULL;
+
+	for (; borrowed && *borrowed && !map; borrowed++)
+		if (streq(*borrowed, name))
+			map = object_map(probe_attachment(setup->lender)->object, name);
+	return map ? bpf_map__fd(map) : -ENOENT;
+}
+
 static int share_maps(const struct probe_setup *setup, struct bpf_object *object)
 {
 	struct bpf_map *map;
@@ -129,6 +140,8 @@ static int share_maps(const struct probe_setup *setup, struct bpf_object *object
 
 		if (fd < 0)
 			fd = ring_map(setup->ring, name);
+		if (fd < 0)
+			fd = borrowed_map(setup, name);
 		int err = 0;
 
 		if (fd >= 0)
@@ -234,7 +247,7 @@ uint64_t map_bytes(int fd)
 	return bytes;
 }
 
-static uint64_t maps_memory(const struct bpf_object *object)
+static uint64_t maps_memory(const struct probe_setup *setup, const struct bpf_object *object)
 {
 	const struct bpf_map *map;
 	uint64_t bytes = 0;
@@ -243,7 +256,7 @@ static uint64_t maps_memory(const struct bpf_object *object)
 	{
 		const char *name = bpf_map__name(map);
 
-		if (!slots_shares(name) && !ring_shares(name))
+		if (!slots_shares(name) && !ring_shares(name) && borrowed_map(setup, name) < 0)
 			bytes += map_bytes(bpf_map__fd(map));
 	}
 	return bytes;
@@ -265,7 +278,7 @@ int attachment_load(const struct probe_setup *setup, struct bpf_object *object,
 		err = attachment->cpus ? 0 : -errno;
 	}
 	if (err == 0)
-		attachment->memory = maps_memory(object);
+		attachment->memory = maps_memory(setup, object);
 	libbpf_set_print(before);
 	if (err < 0) {
 		attachment_close(attachment);

@@ -12,24 +12,20 @@
 #include "collector/memory.h"
 #include "collector/probes/attachment.h"
 #include "collector/probes/iterator.h"
+#include "collector/probes/pace.h"
 #include "collector/probes/slots.h"
 #include "collector/snapshot.h"
 
 /* About 90,000 listening sockets. */
-enum { RECORDS_MAX = 1024 * 1024, LOOK_RESTS = 20 };
-
-/*
- * Whoever may make sockets may make a million. A look that took longer, about 60,000 sockets, is good for
- * twenty times as long.
- */
-static const uint64_t long_look_ns = UINT64_C(50) * 1000 * 1000;
+enum { RECORDS_MAX = 1024 * 1024 };
 
 struct listen_queues {
 	const struct bpf_object *object;
 	struct bpf_link *sockets; /* NULL: not attached yet */
 	bool adopted;		  /* those that were there before us */
 	struct buffer records;	  /* struct wire_listener, of the last look */
-	uint64_t looked_ns, next_look_ns;
+	struct pace pace;
+	uint64_t looked_ns;
 	uint64_t lost;
 };
 
@@ -97,14 +93,12 @@ static void add(struct listening *sum, const struct wire_listener *record)
 
 static int look(struct listen_queues *queues)
 {
-	uint64_t before = clock_read_ns(CLOCK_THREAD_CPUTIME_ID), began_ns = clock_monotonic_ns();
+	uint64_t began_ns = clock_monotonic_ns();
 	int err = begin(queues);
 
 	if (err == 0)
 		err = iterator_read(bpf_link__fd(queues->sockets), RECORDS_MAX, &queues->records);
-	uint64_t took_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - before;
-	queues->next_look_ns =
-		took_ns > long_look_ns ? clock_monotonic_ns() + LOOK_RESTS * took_ns : 0;
+	pace_end(&queues->pace);
 	/* Too many to tell of are looked at all the same. */
 	if (err == 0 || err == -EFBIG)
 		queues->looked_ns = began_ns;
@@ -116,7 +110,7 @@ static int look(struct listen_queues *queues)
 int listen_queues_read(struct listen_queues *queues, const struct slots *slots,
 		       struct listening sums[])
 {
-	int err = clock_monotonic_ns() < queues->next_look_ns ? 0 : look(queues);
+	int err = pace_begin(&queues->pace) ? look(queues) : 0;
 
 	if (err < 0)
 		return err;

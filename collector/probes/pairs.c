@@ -21,6 +21,7 @@ struct pairs {
 	uint32_t n, shards; /* n: in one shard; 0 is none */
 	uint32_t keys;
 	int numbers_fd, free_fd;
+	bool shared;		 /* several may count in one shard at once */
 	uint64_t *owners, *sums; /* mapped */
 	size_t owners_size, sums_size;
 	uint64_t *taken; /* of each sum, by the visits */
@@ -43,8 +44,9 @@ static void fit(struct pairs *p, const struct pairs_size *size, unsigned n_cpus)
 		p->n = PAIRS_MIN;
 }
 
-static int set_constants(const struct pairs *p, struct bpf_object *object, bool shared)
+int pairs_lend(const struct pairs *p, struct bpf_object *object)
 {
+	const bool shared = p->shared;
 	const uint32_t mask = p->shards - 1;
 	int err = object_set_constant(object, "n_pairs", &p->n, sizeof(p->n));
 
@@ -72,7 +74,8 @@ int pairs_prepare(const struct probe_setup *setup, struct bpf_object *object,
 	p->slots = setup->slots;
 	p->keys = size->keys;
 	fit(p, size, setup->n_cpus);
-	int err = set_constants(p, object, size->interrupts || p->shards < setup->n_cpus);
+	p->shared = size->interrupts || p->shards < setup->n_cpus;
+	int err = pairs_lend(p, object);
 	err = err ? err : set_sizes(p, object);
 	if (err < 0) {
 		free(p);

@@ -22,6 +22,8 @@ struct pairs_size {
 /* Fills the constants and sizes the maps of an object that is not loaded yet. -errno. */
 int pairs_prepare(const struct probe_setup *setup, struct bpf_object *object,
 		  const struct pairs_size *size, struct pairs **ret);
+/* The constants of another object that is not loaded yet, and whose maps will be the same. -errno. */
+int pairs_lend(const struct pairs *pairs, struct bpf_object *object);
 /* After it has been loaded. -errno. */
 int pairs_start(struct pairs *pairs, struct bpf_object *object);
 /* Accepts NULL. */

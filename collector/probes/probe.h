@@ -15,6 +15,7 @@ struct histograms;
 struct options;
 struct ring;
 struct slots;
+struct source;
 struct tallies;
 
 /* What a probe is given to open with. All but the options live longer than the probe. */
@@ -24,6 +25,9 @@ struct probe_setup {
 	struct ring *ring; /* of rare events */
 	unsigned n_cpus;   /* possible ones: their numbers are below this */
 	unsigned attempt;  /* from 0: see struct probe */
+	/* State of the probe whose maps it borrows; NULL: it borrows none, or that one is down. */
+	void *lender;
+	const char *const *borrowed; /* names of those maps, NULL behind the last; or NULL */
 };
 
 /* From all to nothing; what is next is cheaper. A probe need not have all of them. */
@@ -47,7 +51,13 @@ struct probe_parts {
 
 struct probe {
 	size_t state_size; /* of its state, which begins with struct probe_parts */
-	unsigned attempts; /* ways to load it, the best one first; 0: there is one */
+	/*
+	 * Source of the probe whose maps it shares, those that are called so; before it in the list of sources.
+	 * It is opened anew when that one is. NULL: none.
+	 */
+	const struct source *lender;
+	const char *const *borrowed; /* NULL behind the last */
+	unsigned attempts;	     /* ways to load it, the best one first; 0: there is one */
 	/*
 	 * Opens the skeleton, sets constants and sizes of maps, and makes the parts other than the attachment.
 	 * The object stays the state's. -errno: close() follows.

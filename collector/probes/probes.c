@@ -20,6 +20,8 @@ struct opened {
 	void *state;		   /* NULL: down, or off */
 	const char *reason;	   /* why it is down */
 	char *failure;		   /* the same, when it had to be put together */
+	unsigned number;	   /* of its opening; 0: it is not open */
+	unsigned lender;	   /* the same of the probe whose maps it borrows, as it was then */
 };
 
 struct probes {
@@ -27,6 +29,7 @@ struct probes {
 	struct overhead *overhead;
 	const char *reason; /* why there can be none at all */
 	struct opened *opened;
+	unsigned n_openings;
 	struct charge *charges; /* of the collection under way */
 	size_t n_charges, charges_size;
 };
@@ -49,6 +52,7 @@ static void close_probe(struct opened *opened)
 	opened->state = NULL;
 	opened->failure = NULL;
 	opened->reason = NULL;
+	opened->number = 0;
 }
 
 void probes_free(struct probes *probes)
@@ -99,18 +103,48 @@ static const char *prepare(struct probes *probes, const struct hierarchy *hierar
 	return err < 0 ? "the kernel makes no BPF maps" : NULL;
 }
 
+static const struct opened *find(const struct probes *probes, const struct probe *probe)
+{
+	for (size_t i = 0; i < n_sources; i++)
+		if (probes->opened[i].probe == probe)
+			return &probes->opened[i];
+	return NULL;
+}
+
+/* NULL: it borrows from none. */
+static const struct opened *lender_of(const struct probes *probes, const struct opened *opened)
+{
+	const struct source *lender = opened->probe->lender;
+
+	return lender ? find(probes, lender->probe) : NULL;
+}
+
+/* Whether it is open, and what it borrows is what its lender has now. */
+static bool is_up_to_date(const struct probes *probes, const struct opened *opened)
+{
+	const struct opened *lender = lender_of(probes, opened);
+
+	return opened->state && opened->lender == (lender ? lender->number : 0);
+}
+
 static void open_probe(struct probes *probes, struct opened *opened)
 {
+	const struct opened *lender = lender_of(probes, opened);
+	struct probe_setup setup = probes->setup;
 	const char *reason = NULL;
 
 	if (probes->reason) {
 		opened->reason = probes->reason;
 		return;
 	}
-	int err = probe_open(opened->probe, &probes->setup, &opened->state, &reason,
-			     &opened->failure);
+	setup.lender = lender ? lender->state : NULL;
+	setup.borrowed = opened->probe->borrowed;
+	opened->lender = lender ? lender->number : 0;
+	int err = probe_open(opened->probe, &setup, &opened->state, &reason, &opened->failure);
 	if (err < 0)
 		opened->reason = reason ? reason : strerror(-err);
+	else
+		opened->number = ++probes->n_openings;
 }
 
 /* A probe opens as full. */
@@ -147,7 +181,8 @@ void probes_apply(struct probes *probes, const struct options *options,
 	for (size_t i = 0; i < n_sources; i++) {
 		struct opened *opened = &probes->opened[i];
 
-		if (!opened->probe || (opened->state && options->sources_enabled >> i & 1))
+		if (!opened->probe ||
+		    (is_up_to_date(probes, opened) && options->sources_enabled >> i & 1))
 			continue;
 		close_probe(opened);
 		if (!(options->sources_enabled >> i & 1))
@@ -158,14 +193,6 @@ void probes_apply(struct probes *probes, const struct options *options,
 		open_probe(probes, opened);
 	}
 	set_overhead(probes, options);
-}
-
-static const struct opened *find(const struct probes *probes, const struct probe *probe)
-{
-	for (size_t i = 0; i < n_sources; i++)
-		if (probes->opened[i].probe == probe)
-			return &probes->opened[i];
-	return NULL;
 }
 
 void *probes_state(const struct probes *probes, const struct probe *probe, const char **ret_reason)

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/sources/connection_metrics.h"
 
-#define EDGE_LABELS                                                                                \
-	{                                                                                          \
-		"direction", "peer", "peer_kind", "peer_name", "peer_namespace", "peer_pod"        \
-	}
-
 const struct metric connection_metrics[N_CONNECTION_METRICS] = {
 	[CONNECTS] = {
 		.name = "container_tcp_connects_total",

@@ -4,6 +4,11 @@
 
 #include "collector/metric.h"
 
+/* Of all families of edges. */
+/* clang-format off */
+#define EDGE_LABELS { "direction", "peer", "peer_kind", "peer_name", "peer_namespace", "peer_pod" }
+/* clang-format on */
+
 enum connection_metric {
 	CONNECTS,
 	FAILURES,

@@ -20,6 +20,7 @@
 #include "collector/probes/tallies.h"
 #include "collector/source.h"
 #include "collector/sources/connection_metrics.h"
+#include "collector/sources/connections.h"
 
 /* The generated skeleton is no code of ours: its style is not to be checked. */
 #pragma GCC diagnostic push
@@ -227,10 +228,38 @@ static void add_listening(struct adding *adding, const struct workload *workload
 			listening->fullest);
 }
 
-static const char *const *edge_labels(struct adding *adding, const struct edge *edge)
+const char *const connections_lent[] = { "connections", "handshakes", "pair_numbers",
+					 "pair_owners", "free_pairs", "pair_sums",
+					 NULL };
+
+int connections_lend(const void *opened, struct bpf_object *object)
 {
+	const struct state *state = opened;
+
+	return pairs_lend(state->pairs, object);
+}
+
+void connections_edges_update(void *opened)
+{
+	struct state *state = opened;
+
+	edges_update(state->edges, state->pairs);
+}
+
+void connections_edges_of(const void *opened, const struct workload *workload, edge_visit *visit,
+			  void *context)
+{
+	const struct state *state = opened;
+
+	edges_of(state->edges, workload, visit, context);
+}
+
+const char *const *connections_edge_labels(const void *opened, struct snapshot *snapshot,
+					   const struct edge *edge)
+{
+	const struct state *state = opened;
 	const struct workload *peer = edge->peer;
-	const char *group = outside_name(adding->state->outside, edge->group);
+	const char *group = outside_name(state->outside, edge->group);
 	const char *name = group ? group : "other", *kind = group ? "outside" : "other";
 	const char *const values[] = {
 		edge->inbound ? "in" : "out",
@@ -241,7 +270,7 @@ static const char *const *edge_labels(struct adding *adding, const struct edge *
 		peer ? peer->pod : "",
 	};
 
-	return snapshot_labels(adding->snapshot, ARRAY_SIZE(values), values);
+	return snapshot_labels(snapshot, ARRAY_SIZE(values), values);
 }
 
 /* Failures when they first occur; others have none. */
@@ -259,7 +288,7 @@ static void add_edge(void *context, const struct edge *edge)
 		{ EDGE_ROUND_TRIP, WIRE_EDGE_ROUND_TRIP_US },
 	};
 	struct adding *adding = context;
-	const char *const *labels = edge_labels(adding, edge);
+	const char *const *labels = connections_edge_labels(adding->state, adding->snapshot, edge);
 
 	for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
 		if (sums[i].metric != EDGE_FAILURES || edge->values[sums[i].key])
@@ -337,7 +366,7 @@ static int connections_collect(void *opened, struct collection *collection,
 	int err = listen_queues_read(state->queues, state->slots, listening);
 
 	reap_handshakes(state);
-	edges_update(state->edges, state->pairs);
+	connections_edges_update(state);
 	histograms_read(state->parts.histograms, add_histogram, &adding);
 	tallies_read(state->parts.tallies, add_tallies, &adding);
 	charging_end(&adding.charging);

@@ -14,6 +14,9 @@
 #include "collector/probes/slots.h"
 #include "collector/probes/tallies.h"
 #include "collector/source.h"
+#include "collector/sources/connections.h"
+#include "collector/sources/request_metrics.h"
+#include "collector/sources/requests_edges.h"
 #include "collector/sources/requests_in_flight.h"
 #include "collector/sources/requests_names.h"
 #include "collector/sources/requests_programs.h"
@@ -24,142 +27,6 @@
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #include "bpf/requests.skel.h"
 #pragma GCC diagnostic pop
-
-enum {
-	HTTP_SERVER,
-	HTTP_CLIENT,
-	DB_CLIENT,
-	DB_SERVER,
-	DNS_CLIENT,
-	IN_FLIGHT,
-	BYTES,
-	UNPARSED,
-	SEEN,
-	PARSED,
-	FAULTS,
-	DROPPED,
-};
-
-static const struct metric metrics[] = {
-	[HTTP_SERVER] = {
-		.name = "http_server_request_duration_seconds",
-		.help = "Duration of HTTP/1 requests that the workload answered, from the read that "
-			"brought the first byte of the request to the write with the last byte of the "
-			"answer. Methods and statuses beyond 32 pairs are _OTHER with the class of the "
-			"status. High values: the service is slow, or what it calls.",
-		.unit = "seconds",
-		.labels = { "http_request_method", "http_response_status_code" },
-		.type = METRIC_HISTOGRAM,
-		.value = VALUE_HISTOGRAM,
-	},
-	[HTTP_CLIENT] = {
-		.name = "http_client_request_duration_seconds",
-		.help = "Duration of HTTP/1 requests that the workload sent, from the write with the "
-			"first byte of the request to the read that brought the last byte of the "
-			"answer. High values: what it calls is slow, or the way there.",
-		.unit = "seconds",
-		.labels = { "http_request_method", "http_response_status_code" },
-		.type = METRIC_HISTOGRAM,
-		.value = VALUE_HISTOGRAM,
-	},
-	[DB_CLIENT] = {
-		.name = "db_client_operation_duration_seconds",
-		.help = "Duration of operations that the workload asked a database for, from the write "
-			"with the first byte of the request to the read that brought the last byte of "
-			"the answer; error_type is empty where it succeeded. High values: the database "
-			"is slow, or the way there.",
-		.unit = "seconds",
-		.labels = { "db_system_name", "db_operation_name", "error_type" },
-		.type = METRIC_HISTOGRAM,
-		.value = VALUE_HISTOGRAM,
-	},
-	[DB_SERVER] = {
-		.name = "db_server_operation_duration_seconds",
-		.help = "Duration of operations that the workload, a database, was asked for, from the "
-			"read that brought the first byte of the request to the write with the last "
-			"byte of the answer. High values: large data, locks, or slow disks.",
-		.unit = "seconds",
-		.labels = { "db_system_name", "db_operation_name", "error_type" },
-		.type = METRIC_HISTOGRAM,
-		.value = VALUE_HISTOGRAM,
-	},
-	[DNS_CLIENT] = {
-		.name = "dns_lookup_duration_seconds",
-		.help = "Duration of questions that the workload asked a name server, over UDP or TCP, "
-			"by the type of record, from the call that sent it to the call that brought "
-			"the answer; asked again over UDP with the same number it is still one. "
-			"error_type is empty where it succeeded. High values: the name server is "
-			"slow, or packets are lost.",
-		.unit = "seconds",
-		.labels = { "dns_question_type", "error_type" },
-		.type = METRIC_HISTOGRAM,
-		.value = VALUE_HISTOGRAM,
-	},
-	[IN_FLIGHT] = {
-		.name = "container_requests_in_flight",
-		.help = "Requests without an answer yet, by side (client: the workload waits; server: "
-			"others wait for it) and by how long ago they began: age is the upper bound in "
-			"seconds, above the one before it. High values of +Inf: requests hang.",
-		.labels = { "protocol", "side", "age" },
-		.type = METRIC_GAUGE,
-	},
-	[BYTES] = {
-		.name = "container_request_bytes_total",
-		.help = "Bytes of connections whose protocol is understood, and of lookups over "
-			"UDP: of requests or of responses (message), heads and bodies. High "
-			"rates: large bodies.",
-		.unit = "bytes",
-		.labels = { "protocol", "side", "message" },
-		.type = METRIC_COUNTER,
-	},
-	[UNPARSED] = {
-		.name = "container_unparsed_bytes_total",
-		.help = "Bytes of TCP connections in which no requests were counted, by why: unknown "
-			"(a protocol that no parser knows), tls, http2, upgrade (became another "
-			"protocol), broken (not what the protocol allows), truncated (could not be "
-			"looked at), older (connections from before the exporter), contended (several "
-			"tasks at one socket), unseen (went by read, write and their like), budget (while "
-			"the probe did less). High values "
-			"beside container_request_bytes_total: the requests counted are not all.",
-		.unit = "bytes",
-		.labels = { "reason" },
-		.type = METRIC_COUNTER,
-	},
-	[SEEN] = {
-		.name = "container_request_seen_bytes_total",
-		.help = "Bytes of TCP connections and of lookups over UDP, understood or not: sums of "
-			"container_request_bytes_total and container_unparsed_bytes_total.",
-		.unit = "bytes",
-		.type = METRIC_COUNTER,
-	},
-	[PARSED] = {
-		.name = "container_request_parsed_bytes_total",
-		.help = "Those of container_request_seen_bytes_total that were understood. A low share "
-			"of them: the requests that are counted are not all.",
-		.unit = "bytes",
-		.type = METRIC_COUNTER,
-	},
-	[FAULTS] = {
-		.name = "container_request_faults_total",
-		.help = "Requests and answers that are in no histogram: unanswered (the connection was "
-			"closed before the end of the answer; over UDP when their place was "
-			"wanted), unmatched (an answer that nobody asked "
-			"for), overflow (answered, but too many were under way on the connection to "
-			"time it). High values of unanswered: clients give up, or servers break off.",
-		.labels = { "protocol", "reason" },
-		.type = METRIC_COUNTER,
-	},
-	[DROPPED] = {
-		.name = "tallyman_request_samples_dropped_total",
-		.help = "Requests that were slow or failed and are not told one by one, by why: limit "
-			"(their cgroup had its share), full (nobody fetched those before), replaced "
-			"(newer ones took their place), gone (their cgroup was removed too soon). All "
-			"are counted in the histograms.",
-		.labels = { "reason" },
-		.type = METRIC_COUNTER,
-		.scope = SCOPE_HOST,
-	},
-};
 
 static const char *const sides[WIRE_SIDES] = {
 	[WIRE_SIDE_CLIENT] = "client",
@@ -194,6 +61,7 @@ struct state {
 	struct requests *skeleton;
 	struct slots *slots;
 	struct request_samples *samples;
+	struct request_edges edges;
 	enum probe_mode mode;
 	struct requests__bss *shared; /* mapped; the programs write it */
 	size_t shared_size;
@@ -204,6 +72,7 @@ static void requests_close(void *opened)
 	struct state *state = opened;
 
 	samples_free(state->samples);
+	request_edges_close(&state->edges);
 	if (state->shared)
 		munmap(state->shared, state->shared_size);
 	requests__destroy(state->skeleton);
@@ -251,7 +120,10 @@ static int requests_prepare(const struct probe_setup *setup, void *preparing,
 	state->slots = setup->slots;
 	state->skeleton->rodata->slow_ns = setup->options->requests_slow_ms * 1000 * 1000;
 	state->skeleton->rodata->traces_wanted = setup->options->requests_traceparent;
-	int err = set_entries(state->skeleton->maps.exchanges, memory / 16 * 7);
+	state->skeleton->rodata->edges_wanted = setup->lender != NULL;
+	state->edges.lender = setup->lender;
+	int err = setup->lender ? connections_lend(setup->lender, *ret_object) : 0;
+	err = err ? err : set_entries(state->skeleton->maps.exchanges, memory / 16 * 7);
 	err = err ? err : set_entries(state->skeleton->maps.resolvers, memory / 16);
 	err = err ? err
 		  : histograms_prepare(setup, *ret_object, &histograms, &state->parts.histograms);
@@ -266,6 +138,8 @@ static int requests_start(void *opened)
 	state->shared = map_memory(state->skeleton->maps.bss, &state->shared_size);
 	if (!state->shared)
 		return -errno;
+	state->edges.program = state->skeleton->progs.look_at_edge;
+	state->edges.sockets = state->skeleton->maps.connections;
 	return samples_new(bpf_map__fd(state->skeleton->maps.samples), &state->samples);
 }
 
@@ -307,10 +181,16 @@ static unsigned requests_losses(const void *opened, struct probe_loss losses[PRO
 		.reason = "connections",
 		.n = __atomic_load_n(&state->shared->exchanges_full, __ATOMIC_RELAXED),
 	};
-	return 1;
+	losses[1] = (struct probe_loss){
+		.reason = "pairs",
+		.n = __atomic_load_n(&state->shared->edges_lost, __ATOMIC_RELAXED),
+	};
+	return 2;
 }
 
 static const struct probe probe = {
+	.lender = &source_connections,
+	.borrowed = connections_lent,
 	.state_size = sizeof(struct state),
 	.attempts = 2,
 	.prepare = requests_prepare,
@@ -397,7 +277,7 @@ static void add_protocol(struct adding *adding, const struct workload *workload,
 		uint64_t bytes = values[WIRE_REQUEST_BYTES + protocol * 4 + i];
 
 		if (bytes)
-			add(adding, BYTES, workload, ARRAY_SIZE(labels), labels, bytes);
+			add(adding, REQUEST_BYTES, workload, ARRAY_SIZE(labels), labels, bytes);
 	}
 	for (unsigned i = 0; i < WIRE_FAULTS; i++) {
 		const char *const labels[] = { protocol_name(protocol), faults[i] };
@@ -465,6 +345,8 @@ static int requests_collect(void *opened, struct collection *collection, struct 
 		.families = families,
 	};
 
+	/* Who is at the other end of a sample is found on the way. */
+	int err = request_edges_read(&state->edges, collection->snapshot, families);
 	samples_show(state->samples, state->slots, collection->snapshot);
 	/* Counters that stand still would say that there are no requests. */
 	if (state->mode != PROBE_COUNT)
@@ -472,15 +354,17 @@ static int requests_collect(void *opened, struct collection *collection, struct 
 	charging_end(&adding.charging);
 	tallies_read(state->parts.tallies, add_tallies, &adding);
 	add_dropped(&adding);
-	return state->mode == PROBE_COUNT ? 0 : add_in_flight(&adding);
+	if (err == 0 && state->mode != PROBE_COUNT)
+		err = add_in_flight(&adding);
+	return err;
 }
 
 const struct source source_requests = {
 	.name = "requests",
 	.help = "HTTP and database requests, their durations and errors, by programs in the kernel",
 	.optional = true, /* until what it adds to a request is within 5 %: docs/benchmarks.md */
-	.metrics = metrics,
-	.n_metrics = ARRAY_SIZE(metrics),
+	.metrics = request_metrics,
+	.n_metrics = N_REQUEST_METRICS,
 	.collect = requests_collect,
 	.probe = &probe,
 };

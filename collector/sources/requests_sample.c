@@ -56,7 +56,7 @@ static void describe_thread(const struct wire_sample *sample, struct request_sam
 }
 
 void sample_describe(const struct kept_sample *kept, const struct workload *workload,
-		     struct arena *arena, struct request_sample *ret)
+		     const struct workload *peer, struct arena *arena, struct request_sample *ret)
 {
 	const struct wire_sample *sample = &kept->sample;
 	const struct request_key key = request_key(sample->key);
@@ -76,6 +76,7 @@ void sample_describe(const struct kept_sample *kept, const struct workload *work
 		.status = http && answered ? http_status_name(arena, key.status) : "",
 		.error = !http && answered ? error_name(arena, key.protocol, key.status) : "",
 		.peer = peer_text(sample, arena),
+		.peer_workload = peer,
 		.peer_port = sample->peer_port,
 		.own_port = sample->own_port,
 		.trace = traced ? digits_text(sample->trace, 2, arena) : "",
@@ -84,10 +85,26 @@ void sample_describe(const struct kept_sample *kept, const struct workload *work
 	describe_thread(sample, ret);
 }
 
-/* With an address of 45 characters these are 8 + 32 + 7 + 16 + 4 + 53: below the 128 of OpenMetrics. */
+/* OpenMetrics 1.0: names and values together, in characters, of which there are no more than bytes. */
+enum { LABELS_BYTES_MAX = 128 };
+
+static bool has_room(const char *const *labels, const char *name, const char *value)
+{
+	size_t bytes = strlen(name) + strlen(value);
+
+	for (; *labels; labels++)
+		bytes += strlen(*labels);
+	return bytes <= LABELS_BYTES_MAX;
+}
+
+/*
+ * With an address of 45 characters those of the trace and the peer are 8 + 32 + 7 + 16 + 4 + 53, which has
+ * room; a name may have none.
+ */
 const char *const *sample_labels(const struct request_sample *sample, struct snapshot *snapshot)
 {
-	const char **labels = arena_alloc(&snapshot->arena, 7 * sizeof(*labels));
+	const char **labels = arena_alloc(&snapshot->arena, 9 * sizeof(*labels));
+	const char *name = sample->peer_workload ? workload_title(sample->peer_workload) : "";
 	const bool six = strchr(sample->peer, ':');
 	char peer[64];
 	size_t n = 0;
@@ -105,5 +122,10 @@ const char *const *sample_labels(const struct request_sample *sample, struct sna
 		labels[n++] = arena_strdup(&snapshot->arena, peer);
 	}
 	labels[n] = NULL;
+	if (*name && has_room(labels, "peer_name", name)) {
+		labels[n++] = "peer_name";
+		labels[n++] = name;
+		labels[n] = NULL;
+	}
 	return labels;
 }

@@ -63,19 +63,26 @@ void samples_fetch(struct request_samples *samples)
 	(void)ring_buffer__consume(samples->buffer);
 }
 
+/* Of a slot that was given since the last update it is known after the next one. */
+static uint64_t heir_of(const struct slots *slots, uint32_t slot, uint64_t cgroup)
+{
+	return cgroup && slots_stands_for(slots, slot, cgroup) ? slots_heir_id(slots, slot) : 0;
+}
+
 /* False: it belongs to nobody any more. */
 static bool find_heir(struct request_samples *samples, struct kept_sample *kept,
 		      const struct slots *slots)
 {
 	const struct wire_sample *sample = &kept->sample;
 
+	if (!kept->peer)
+		kept->peer = heir_of(slots, sample->peer_slot, sample->peer_cgroup);
 	if (kept->heir)
 		return slots_heir_is_alive(slots, kept->heir);
-	if (slots_stands_for(slots, sample->slot, sample->cgroup)) {
-		if (!slots_is_known(slots, sample->slot)) /* it will be with the next update */
-			return true;
-		kept->heir = slots_heir_id(slots, sample->slot);
-	}
+	if (slots_stands_for(slots, sample->slot, sample->cgroup) &&
+	    !slots_is_known(slots, sample->slot))
+		return true;
+	kept->heir = heir_of(slots, sample->slot, sample->cgroup);
 	samples->gone += !kept->heir;
 	return kept->heir != 0;
 }
@@ -104,12 +111,13 @@ void samples_show(struct request_samples *samples, const struct slots *slots,
 	for (size_t i = 0; i < samples->kept.n; i++) {
 		struct kept_sample *kept = &samples->kept.samples[i];
 		const struct workload *workload = kept->heir ? slots_heir(slots, kept->heir) : NULL;
+		const struct workload *peer = kept->peer ? slots_heir(slots, kept->peer) : NULL;
 
 		kept->shown = NULL;
 		if (!workload)
 			continue;
 		struct request_sample *sample = &shown[snapshot->n_requests++];
-		sample_describe(kept, workload, &snapshot->arena, sample);
+		sample_describe(kept, workload, peer, &snapshot->arena, sample);
 		kept->shown = sample;
 		has[workload->index] = true;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is connected with whom, as a graph: from the families container_tcp_edge_*. */
+/* Who is connected with whom, as a graph: from the families container_tcp_edge_* and container_edge_*. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +18,9 @@ enum figure {
 	RECEIVED,
 	RETRANSMITS,
 	ROUND_TRIP,
+	REQUESTS,
+	REQUEST_FAILURES,
+	REQUEST_SECONDS,
 	N_FIGURES,
 };
 
@@ -30,6 +33,9 @@ static const char *const names[N_FIGURES] = {
 	[RECEIVED] = "container_tcp_edge_receive_bytes_total",
 	[RETRANSMITS] = "container_tcp_edge_retransmits_total",
 	[ROUND_TRIP] = "container_tcp_edge_round_trip_seconds_total",
+	[REQUESTS] = "container_edge_requests_total",
+	[REQUEST_FAILURES] = "container_edge_request_failures_total",
+	[REQUEST_SECONDS] = "container_edge_request_seconds_total",
 };
 
 /* The families' labels. */
@@ -70,20 +76,23 @@ static struct quantity quantity_of(const struct family *family, const struct sam
 				  .real = sample_value(family->metric, sample) };
 }
 
-/* The families have their edges in the same order; one may lack some. */
+/* The families have their edges in the same order; one may lack some, and a later one have another. */
 static void add_figures(struct map *map, enum figure figure)
 {
 	const struct family *family = family_of(map->call->snapshot, figure);
-	size_t i = 0;
+	size_t next = 0;
 
 	if (!family)
 		return;
 	for_each_sample(sample, family) {
+		size_t i = next;
+
 		while (i < map->n && !is_same_edge(map->edges[i].sample, sample))
 			i++;
 		if (i == map->n)
-			return;
+			continue;
 		map->edges[i].figures[figure] = quantity_of(family, sample);
+		next = i;
 	}
 }
 
@@ -161,13 +170,12 @@ static json_t *peer_id(struct map *map, const struct edge *edge)
 	return json_string(id);
 }
 
-/* Of one connection, as it was when it was closed. */
-static json_t *mean_round_trip(const struct edge *edge)
+/* null where there was nothing to sum up. */
+static json_t *mean(const struct edge *edge, enum figure sum, enum figure number)
 {
-	double closes = quantity_real(edge->figures[CLOSES], 0);
-	double sum = quantity_real(edge->figures[ROUND_TRIP], 0);
+	double n = quantity_real(edge->figures[number], 0);
 
-	return closes > 0 ? json_number(sum / closes) : json_null();
+	return n > 0 ? json_number(quantity_real(edge->figures[sum], 0) / n) : json_null();
 }
 
 /* Bytes as the source sees them, which made the connections. */
@@ -188,14 +196,17 @@ static json_t *edge_document(struct map *map, const struct edge *edge)
 	};
 
 	map->nodes[workload->index] = true;
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", id, "source",
-			 source, "target", target, "connects", json_quantity(figures[CONNECTS]),
-			 "connect_failures", json_quantity(failures), "open_connections",
-			 json_quantity(figures[OPEN]), "sent_bytes",
-			 json_quantity(figures[inbound ? RECEIVED : TRANSMITTED]), "received_bytes",
-			 json_quantity(figures[inbound ? TRANSMITTED : RECEIVED]), "retransmits",
-			 json_quantity(figures[RETRANSMITS]), "round_trip_seconds",
-			 mean_round_trip(edge));
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+			 id, "source", source, "target", target, "connects",
+			 json_quantity(figures[CONNECTS]), "connect_failures",
+			 json_quantity(failures), "open_connections", json_quantity(figures[OPEN]),
+			 "sent_bytes", json_quantity(figures[inbound ? RECEIVED : TRANSMITTED]),
+			 "received_bytes", json_quantity(figures[inbound ? TRANSMITTED : RECEIVED]),
+			 "retransmits", json_quantity(figures[RETRANSMITS]), "round_trip_seconds",
+			 mean(edge, ROUND_TRIP, CLOSES), "requests",
+			 json_quantity(figures[REQUESTS]), "request_failures",
+			 json_quantity(figures[REQUEST_FAILURES]), "request_seconds",
+			 mean(edge, REQUEST_SECONDS, REQUESTS));
 }
 
 static json_t *node_documents(const struct map *map)

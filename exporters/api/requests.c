@@ -39,6 +39,19 @@ static json_t *port(unsigned number)
 	return number ? json_integer(number) : json_null();
 }
 
+/* All null where it is not known, so that rows of a table have the same columns. */
+static json_t *describe_peer(const struct request_sample *sample)
+{
+	const struct workload *workload = sample->peer_workload;
+
+	return json_pack("{s:o, s:o, s:{s:o, s:o, s:o, s:o}}", "address", json_text(sample->peer),
+			 "port", port(sample->peer_port), "workload", "id",
+			 workload ? json_id(workload->id) : json_null(), "kind",
+			 workload ? json_string(workload_kind_name(workload->kind)) : json_null(),
+			 "title", json_text(workload ? workload_title(workload) : ""), "path",
+			 json_text(workload ? workload->path : ""));
+}
+
 static json_t *describe_request(const struct request_sample *sample)
 {
 	json_t *json = json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:f}", "number",
@@ -52,9 +65,7 @@ static json_t *describe_request(const struct request_sample *sample)
 			    json_pack("{s:o, s:o, s:o}", "on_cpu_seconds", part(&sample->run),
 				      "run_queue_seconds", part(&sample->delay), "block_io_seconds",
 				      part(&sample->blocked)));
-	json_object_set_new(json, "peer",
-			    json_pack("{s:o, s:o}", "address", json_text(sample->peer), "port",
-				      port(sample->peer_port)));
+	json_object_set_new(json, "peer", describe_peer(sample));
 	json_object_set_new(json, "port", port(sample->own_port));
 	json_object_set_new(json, "trace_id", json_text(sample->trace));
 	json_object_set_new(json, "span_id", json_text(sample->span));

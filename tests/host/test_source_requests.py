@@ -109,7 +109,7 @@ class Place(contextlib.ExitStack):
             f"--cgroups.include-id={wanted}", "--collector.disable-defaults", "--collector.requests",
             "--collector.probes", "--web.min-scrape-interval=0s", *arguments))
         up = support.wait_for(lambda: self.daemon.metrics().get("tallyman_probe_up"), "the probe is tried")
-        if up[0].value != "1":
+        if any(probe.value != "1" for probe in up):
             why = self.daemon.get("/api/v1/sources").text
             if can_be_had():
                 raise AssertionError(f"the probe is down: {why}")

@@ -205,14 +205,17 @@ class Bed:
             raise vm.VmError(f"exit code {code} from: {script[:500]}\n{text[-4000:]}")
         return text
 
+    def get(self, path, headers=None, method="GET"):
+        return support.http_get("127.0.0.1", self.port, path, headers, method, timeout=60)
+
     def metrics(self):
-        response = support.http_get("127.0.0.1", self.port, "/metrics", timeout=60)
+        response = self.get("/metrics")
         support.equal(response.status, 200, "/metrics")
         return support.parse_text(response.text)
 
     def sources(self):
         """What /api/v1/sources says of each source."""
-        response = support.http_get("127.0.0.1", self.port, "/api/v1/sources", timeout=60)
+        response = self.get("/api/v1/sources")
         support.equal(response.status, 200, "/api/v1/sources")
         return json.loads(response.text)["items"]
 
