@@ -44,6 +44,16 @@ struct {
 	__type(value, __u32);
 } groups SEC(".maps");
 
+const volatile bool translations_wanted;
+
+/* Services behind whose addresses somebody else answers, as far as the collector knows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct wire_service);
+	__type(value, struct wire_service);
+} translations SEC(".maps");
+
 static __always_inline void peer_address(const struct sock *sock, __u32 address[4])
 {
 	address[0] = address[1] = address[3] = 0;
@@ -54,12 +64,23 @@ static __always_inline void peer_address(const struct sock *sock, __u32 address[
 		bpf_core_read(address, 16, &sock->__sk_common.skc_v6_daddr);
 }
 
+/* Of whoever is behind the address, where it is translated on the way. */
+static __always_inline void peer_behind(const struct sock *sock, __u32 address[4])
+{
+	struct wire_service key = {}, *found;
+
+	peer_address(sock, key.address);
+	key.port = sock->__sk_common.skc_dport;
+	found = translations_wanted ? bpf_map_lookup_elem(&translations, &key) : 0;
+	__builtin_memcpy(address, found ? found->address : key.address, sizeof(key.address));
+}
+
 static __always_inline __u32 peer_group(const struct sock *sock)
 {
 	struct wire_network network = { .bits = NETWORK_BITS };
 	__u32 *group;
 
-	peer_address(sock, network.address);
+	peer_behind(sock, network.address);
 	group = bpf_map_lookup_elem(&groups, &network);
 	return WIRE_OUTSIDE | (group ? *group : 0);
 }

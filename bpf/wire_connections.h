@@ -74,6 +74,12 @@ struct wire_network {
 	__u32 address[4]; /* in network order */
 };
 
+/* An address with a port, both in network order, IPv4 as ::ffff:a.b.c.d: who is asked, and who answers. */
+struct wire_service {
+	__u32 address[4];
+	__u32 port;
+};
+
 /* An accepting end on this host is found long before; one that waits for data may take longer. */
 enum { WIRE_SETTLED_NS = 1000 * 1000 * 1000 };
 

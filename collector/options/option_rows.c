@@ -419,6 +419,15 @@ static const struct option_row static_rows[] = {
 		  "connections, as in office=192.0.2.0/24; without one they are loopback, private, "
 		  "link-local or public. The longest prefix wins, a name may have several. "
 		  "Repeatable. Takes effect when the probe is opened." },
+	{ .name = "connections.conntrack",
+	  .type = OPTION_BOOL,
+	  .offset = AT(connections_conntrack),
+	  .group = probes,
+	  .help = "Name what is behind the addresses of services (published ports, ClusterIPs) on "
+		  "other hosts, as netfilter's connection tracking knows it, and not the service's "
+		  "address: takes CAP_NET_ADMIN, in the host's network namespace. Takes effect "
+		  "when "
+		  "the probe is opened." },
 	{ .name = "requests.slow",
 	  .type = OPTION_MILLISECONDS,
 	  .offset = AT(requests_slow_ms),

@@ -73,6 +73,7 @@ struct options {
 	/* --connections.* */
 	uint64_t connections_edges;		/* peers that are named per workload */
 	struct string_list connections_outside; /* NAME=CIDR */
+	bool connections_conntrack;
 
 	/* --requests.* */
 	uint64_t requests_slow_ms; /* what is quicker is never told one by one as slow */

@@ -18,6 +18,7 @@
 #include "collector/probes/probes.h"
 #include "collector/probes/slots.h"
 #include "collector/probes/tallies.h"
+#include "collector/probes/translations.h"
 #include "collector/source.h"
 #include "collector/sources/connection_metrics.h"
 #include "collector/sources/connections.h"
@@ -59,6 +60,9 @@ struct state {
 	struct edges *edges;
 	struct outside *outside;
 	struct listen_queues *queues;
+	bool translates;
+	struct translations *translations; /* NULL: it does not */
+	uint64_t runs;			   /* of on_state(), when they were read */
 	uint64_t looked_ns; /* when the look began up to which handshakes were reaped */
 	uint64_t n_reaped;
 };
@@ -67,6 +71,7 @@ static void connections_close(void *opened)
 {
 	struct state *state = opened;
 
+	translations_free(state->translations);
 	listen_queues_free(state->queues);
 	edges_free(state->edges);
 	pairs_free(state->pairs);
@@ -99,6 +104,8 @@ static int prepare_edges(const struct probe_setup *setup, struct state *state,
 	};
 	int err = pairs_prepare(setup, object, &size, &state->pairs);
 
+	state->translates = setup->options->connections_conntrack;
+	state->skeleton->rodata->translations_wanted = state->translates;
 	state->edges = edges_new(setup->slots, (unsigned)setup->options->connections_edges);
 	state->outside = outside_new(&setup->options->connections_outside);
 	state->queues = listen_queues_new(object);
@@ -106,8 +113,12 @@ static int prepare_edges(const struct probe_setup *setup, struct state *state,
 		  : bpf_map__set_max_entries(state->skeleton->maps.handshakes,
 					     elements(memory * 4 / 7, HANDSHAKE_BYTES));
 	err = err ? err
-		  : bpf_map__set_max_entries(state->skeleton->maps.services,
-					     elements(memory / 14, SERVICE_BYTES));
+		  : bpf_map__set_max_entries(
+			    state->skeleton->maps.services,
+			    elements(memory / (state->translates ? 28 : 14), SERVICE_BYTES));
+	if (!err && state->translates)
+		err = bpf_map__set_max_entries(state->skeleton->maps.translations,
+					       elements(memory / 28, SERVICE_BYTES));
 	return err ? err
 		   : bpf_map__set_max_entries(state->skeleton->maps.groups,
 					      outside_networks(state->outside));
@@ -148,6 +159,9 @@ static int connections_start(void *opened)
 	struct state *state = opened;
 	int err = pairs_start(state->pairs, state->skeleton->obj);
 
+	if (state->translates)
+		state->translations =
+			translations_new(bpf_map__fd(state->skeleton->maps.translations));
 	return err ? err : outside_fill(state->outside, bpf_map__fd(state->skeleton->maps.groups));
 }
 
@@ -350,6 +364,23 @@ static void reap_handshakes(struct state *state)
 					   looked_ns - WIRE_SETTLED_NS);
 }
 
+/* Where connections came or went, before those that are new are told by address. */
+static int read_translations(struct state *state, struct collection *collection)
+{
+	uint64_t runs = attachment_runs(state->parts.attachment, 0);
+	int err;
+
+	if (!state->translations || runs == state->runs)
+		return 0;
+	state->runs = runs;
+	err = translations_update(state->translations);
+	if (is_denied(err))
+		collection->denied = "what is behind the addresses of services (CAP_NET_ADMIN)";
+	else if (err)
+		collection->place = "connection tracking";
+	return is_denied(err) ? 0 : err;
+}
+
 static int connections_collect(void *opened, struct collection *collection,
 			       struct family families[])
 {
@@ -363,6 +394,7 @@ static int connections_collect(void *opened, struct collection *collection,
 		.families = families,
 		.listening = listening,
 	};
+	int unread = read_translations(state, collection);
 	int err = listen_queues_read(state->queues, state->slots, listening);
 
 	reap_handshakes(state);
@@ -370,7 +402,7 @@ static int connections_collect(void *opened, struct collection *collection,
 	histograms_read(state->parts.histograms, add_histogram, &adding);
 	tallies_read(state->parts.tallies, add_tallies, &adding);
 	charging_end(&adding.charging);
-	return err;
+	return err ? err : unread;
 }
 
 const struct source source_connections = {

@@ -3,12 +3,17 @@
 # tests/run: plain timeout=600
 """TCP connections of real containers, against what the kernel counts in each one's network namespace
 (/proc/PID/net/snmp): over the bridge, to a published port, to nobody, and over a line that loses packets;
-who is at the other end, and the listening socket as ss sees it."""
+who is at the other end, also behind the address of a service; and the listening socket as ss sees it."""
+
+import socketserver
+import threading
 
 import bed as beds
+import support
 from bed import number, require
 
 REQUESTS, REFUSED = 20, 5
+SERVICE, LASTING = "10.96.0.20", "10.96.0.30"
 
 SETUP = r"""
 docker run -d --name tcp-server -p 18088:80 demo/busybox:1.0 sh -c '
@@ -136,6 +141,48 @@ def check_translated(bed, server):
     require([(s.labels["peer"], float(s.value)) for s in edges] == [(server.cgroup, REQUESTS)], edges)
 
 
+class Silent(socketserver.BaseRequestHandler):
+    """Answers with as much as curl -s calls success."""
+
+    def handle(self):
+        self.request.recv(1000)
+        self.request.sendall(b"HTTP/1.0 204 None\r\n\r\n")
+
+
+def translate(bed, address, port):
+    """To a port outside of the guest, which there has the address 10.0.2.2."""
+    bed.guest(f"iptables -t nat -A PREROUTING -p tcp -d {address} --dport 8000 -j DNAT --to 10.0.2.2:{port}")
+
+
+def check_service_outside(bed, client):
+    """The address of a service is nobody's; who is behind it is on another host."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        translate(bed, SERVICE, server.server_address[1])
+        for _ in range(2):  # what is short may end before anybody knows what is behind
+            before = client.edge("backend")
+            fetch(bed, client, REQUESTS, f"{SERVICE}:8000/")
+            made = client.edge("backend") - before
+        require(made == REQUESTS, f"{made} connections")
+        server.shutdown()
+    fetch(bed, client, REFUSED, f"{SERVICE}:8000/", check=False)
+    failed = client.edge("backend", "connect_failures_total")
+    require(failed == REFUSED, f"{failed} were not made")
+
+
+def check_lasting(bed, client):
+    """A connection that lasts is told when it is known what is behind."""
+    before = client.edge("backend", "open_connections"), client.edge("private")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        translate(bed, LASTING, server.server_address[1])
+        bed.guest(f"""bash -c 'echo $$ > /sys/fs/cgroup{client.cgroup}/cgroup.procs
+            exec nsenter -t {client.pid} -n bash -c "exec 3<> /dev/tcp/{LASTING}/8000; sleep 1000"' > /dev/null 2>&1 &""")
+        support.wait_for(lambda: client.edge("backend", "open_connections") == before[0] + 1, "it is told", 60)
+        require(client.edge("private") == before[1], "it is told by the service's address")
+        server.shutdown()
+
+
 def check_listen_queue(bed, server):
     """The listening socket as ss tells of it: who listens there was started before anybody counted."""
     line = bed.guest(f"nsenter -t {server.pid} -n ss -Hltn sport = :80").split()
@@ -160,7 +207,12 @@ def test(bed):
         check_refused(bed, client, server)
     with bed.check("docker", "TCP, lost packets"):
         check_losses(bed, client, server)
+    with bed.check("docker", "edge to a service on another host"):
+        check_service_outside(bed, client)
+    with bed.check("docker", "edge to a service on another host, open"):
+        check_lasting(bed, client)
 
 
 if __name__ == "__main__":
-    beds.main(test, beds.only("connections"))
+    beds.main(test, beds.only("connections") + " --connections.conntrack --connections.outside=backend=10.0.2.2 "
+              "--web.min-scrape-interval=0s")
