@@ -5,6 +5,24 @@
 #include "bpf/looks.h"
 #include "bpf/lookups.h"
 
+static __always_inline void resolver_bytes(const struct resolver *resolver, __u32 from_server,
+					   __u64 n)
+{
+	tally_add(slot_again(resolver->cgroup, resolver->slot),
+		  WIRE_REQUEST_BYTES + WIRE_PROTOCOL_dns * 4 + from_server, n);
+}
+
+/* What becomes of the one that was moved, of `n` bytes. */
+static __always_inline void resolver_count(const struct resolver *resolver, int datagram,
+					   __u32 from_server, __u64 n)
+{
+	if (datagram == DATAGRAM_OTHER)
+		return;
+	if (datagram == DATAGRAM_UNMATCHED)
+		resolver_fault(resolver, WIRE_FAULT_UNMATCHED, 1);
+	resolver_bytes(resolver, from_server, n);
+}
+
 /* Only what is in the first piece of a message is looked at. `n` 0: as much as that has. */
 static __always_inline int look_at_message(struct resolver *resolver, struct scratch *scratch,
 					   __u64 pieces, __u64 n)

@@ -12,13 +12,6 @@ enum {
 	RESOLVER_SEEN = PROTOCOL_WINDOW - PROTOCOL_CARRY,
 };
 
-static __always_inline void resolver_bytes(const struct resolver *resolver, __u32 from_server,
-					   __u64 n)
-{
-	tally_add(slot_again(resolver->cgroup, resolver->slot),
-		  WIRE_REQUEST_BYTES + WIRE_PROTOCOL_dns * 4 + from_server, n);
-}
-
 static __always_inline struct question *resolver_question(struct resolver *resolver, __u64 i)
 {
 	asm volatile("" : "+r"(i));
@@ -149,15 +142,4 @@ __attribute__((noinline)) int resolver_look(struct resolver *resolver, struct wo
 		return DATAGRAM_OTHER;
 	return resolver_hear(resolver, &work->step, piece->now_ns) ? DATAGRAM_ANSWERS
 								   : DATAGRAM_UNMATCHED;
-}
-
-/* What becomes of the one that was moved, of `n` bytes. */
-static __always_inline void resolver_count(const struct resolver *resolver, int datagram,
-					   __u32 from_server, __u64 n)
-{
-	if (datagram == DATAGRAM_OTHER)
-		return;
-	if (datagram == DATAGRAM_UNMATCHED)
-		resolver_fault(resolver, WIRE_FAULT_UNMATCHED, 1);
-	resolver_bytes(resolver, from_server, n);
 }

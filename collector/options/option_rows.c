@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/options/option_rows.h"
 
-#include <stdlib.h>
-
 #include "collector/cleanup.h"
-#include "collector/memory.h"
 #include "collector/options/option_checks.h"
 #include "collector/probes/outside.h"
-#include "collector/source.h"
 
 #define AT(field) offsetof(struct option_values, options.field)
 
@@ -31,11 +27,12 @@ static const char *const log_formats[] = {
 	NULL,
 };
 
+const char option_group_sources[] = "Sources";
 static const char general[] = "General", web[] = "Web", path[] = "Where to read",
-		  collector[] = "Sources", cgroups[] = "Which cgroups", containers[] = "Containers",
+		  cgroups[] = "Which cgroups", containers[] = "Containers",
 		  metrics[] = "Which metrics", probes[] = "Kernel probes", logging[] = "Logging";
 
-static const struct option_row static_rows[] = {
+const struct option_row option_rows[] = {
 	{ .name = "help",
 	  .type = OPTION_ACTION,
 	  .offset = ACTION_HELP,
@@ -463,47 +460,8 @@ static const struct option_row static_rows[] = {
 	{ .name = "collector.disable-defaults",
 	  .type = OPTION_BOOL,
 	  .offset = offsetof(struct option_values, disable_defaults),
-	  .group = collector,
+	  .group = option_group_sources,
 	  .help = "Turn all sources off but those that are asked for with --collector.NAME." },
 };
 
-struct option_table option_table_new(void)
-{
-	size_t n = ARRAY_SIZE(static_rows);
-	struct option_table table = {
-		.rows = xcalloc(n + n_sources, sizeof(*table.rows)),
-		.n = n + n_sources,
-		.names = xcalloc(n_sources, sizeof(*table.names)),
-	};
-
-	memcpy(table.rows, static_rows, sizeof(static_rows));
-	for (size_t i = 0; i < n_sources; i++) {
-		table.names[i] = xasprintf("collector.%s", sources[i]->name);
-		table.rows[n + i] = (struct option_row){
-			.name = table.names[i],
-			.help = sources[i]->help,
-			.value = sources[i]->optional ? NULL : "",
-			.group = collector,
-			.type = OPTION_SOURCE,
-			.offset = i,
-		};
-	}
-	return table;
-}
-
-void option_table_free(struct option_table *table)
-{
-	for (size_t i = 0; table->names && i < n_sources; i++)
-		free(table->names[i]);
-	free(table->names);
-	free(table->rows);
-	*table = (struct option_table){ 0 };
-}
-
-const struct option_row *option_find(const struct option_table *table, const char *name)
-{
-	for (size_t i = 0; i < table->n; i++)
-		if (streq(table->rows[i].name, name))
-			return &table->rows[i];
-	return NULL;
-}
+const size_t n_option_rows = ARRAY_SIZE(option_rows);

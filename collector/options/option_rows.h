@@ -56,6 +56,11 @@ struct option_row {
 	bool hidden;	/* not in --help */
 };
 
+/* Those that do not stand for a source. */
+extern const struct option_row option_rows[];
+extern const size_t n_option_rows;
+extern const char option_group_sources[];
+
 struct option_table {
 	struct option_row *rows;
 	size_t n;

@@ -128,8 +128,7 @@ static bool read_end(const struct nlattr *tuple, bool source, struct wire_servic
 	struct wire_service end = { .address = { 0, 0, htonl(0xffff), 0 } };
 	uint16_t in_order;
 
-	if (!number || !port || (!four && !six) ||
-	    *(const uint8_t *)payload(number) != IPPROTO_TCP)
+	if (!number || !port || (!four && !six) || *(const uint8_t *)payload(number) != IPPROTO_TCP)
 		return false;
 	memcpy(&in_order, payload(port), sizeof(in_order));
 	end.port = in_order;

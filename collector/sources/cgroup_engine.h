@@ -137,16 +137,11 @@ void rows_compile(struct rows *rows, const struct options *options);
 bool rows_match(const char *pattern, const char *word, size_t length, size_t *ret_start,
 		size_t *ret_length);
 
-/* sources/cgroup_told.c: what is read next, and that counters which readers reckon for themselves never fall. */
-void rows_begin_reading(struct rows *rows, const struct group *group, bool from_record);
-void rows_keep_told(struct rows *rows, const struct record_number *number, uint64_t *value);
-
 /* sources/cgroup_parse.c: a file's text into cells. What is no such text sets rows->malformed. */
 void rows_parse(struct rows *rows, struct rows_file *file, const char *text, size_t length);
 
-/* sources/cgroup_labels.c: words and label values. */
 /*
- * 0; -ENOBUFS: too many words; -ENODEV: a device that is just going; -EBADMSG: no plain ASCII name, or
+ * sources/cgroup_labels.c: words and label values. 0; -ENOBUFS: too many words; -ENODEV: a device that is just going; -EBADMSG: no plain ASCII name, or
  * no MAJ:MIN in a table of block devices.
  */
 int rows_word(struct rows *rows, const char *text, size_t length, struct rows_word **ret_word);

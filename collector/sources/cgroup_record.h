@@ -74,3 +74,6 @@ void rows_put(struct rows *rows, struct rows_cell *cell, struct rows_word *word,
 	      struct rows_number number);
 /* Finds the cells in the record, once per source that opens. */
 void rows_bind_record(struct rows *rows);
+/* sources/cgroup_told.c: what is read next, and that counters which readers reckon for themselves never fall. */
+void rows_begin_reading(struct rows *rows, const struct group *group, bool from_record);
+void rows_keep_told(struct rows *rows, const struct record_number *number, uint64_t *value);

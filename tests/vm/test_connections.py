@@ -141,6 +141,12 @@ def check_translated(bed, server):
     require([(s.labels["peer"], float(s.value)) for s in edges] == [(server.cgroup, REQUESTS)], edges)
 
 
+class Server(socketserver.ThreadingTCPServer):
+    """On this host, which is another one for the guest."""
+    daemon_threads = True
+    block_on_close = False  # a connection that lasts is not waited for
+
+
 class Silent(socketserver.BaseRequestHandler):
     """Answers with as much as curl -s calls success."""
 
@@ -156,7 +162,7 @@ def translate(bed, address, port):
 
 def check_service_outside(bed, client):
     """The address of a service is nobody's; who is behind it is on another host."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent) as server:
+    with Server(("127.0.0.1", 0), Silent) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         translate(bed, SERVICE, server.server_address[1])
         for _ in range(2):  # what is short may end before anybody knows what is behind
@@ -173,7 +179,7 @@ def check_service_outside(bed, client):
 def check_lasting(bed, client):
     """A connection that lasts is told when it is known what is behind."""
     before = client.edge("backend", "open_connections"), client.edge("private")
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent) as server:
+    with Server(("127.0.0.1", 0), Silent) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         translate(bed, LASTING, server.server_address[1])
         bed.guest(f"""bash -c 'echo $$ > /sys/fs/cgroup{client.cgroup}/cgroup.procs
