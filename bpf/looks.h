@@ -8,6 +8,8 @@
 
 #include "bpf/exchanges.h"
 #include "bpf/scratches.h"
+#include "bpf/system_calls.h"
+#include "bpf/transfers.h"
 
 enum {
 	STEPS_MAX = 4096,   /* in one call */

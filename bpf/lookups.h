@@ -12,6 +12,13 @@ enum {
 	RESOLVER_SEEN = PROTOCOL_WINDOW - PROTOCOL_CARRY,
 };
 
+static __always_inline void resolver_bytes(const struct resolver *resolver, __u32 from_server,
+					   __u64 n)
+{
+	tally_add(slot_again(resolver->cgroup, resolver->slot),
+		  WIRE_REQUEST_BYTES + WIRE_PROTOCOL_dns * 4 + from_server, n);
+}
+
 static __always_inline struct question *resolver_question(struct resolver *resolver, __u64 i)
 {
 	asm volatile("" : "+r"(i));
@@ -103,43 +110,4 @@ static __always_inline void resolver_tell(struct resolver *resolver,
 		resolver_fault(resolver, WIRE_FAULT_UNMATCHED, 1);
 	else if (window->from_client || ++resolver->tries >= RESOLVER_TRIES)
 		resolver->kind = RESOLVER_OTHER;
-}
-
-/* What a datagram is to who asks name servers. */
-enum { DATAGRAM_OTHER, DATAGRAM_ASKS, DATAGRAM_ANSWERS, DATAGRAM_UNMATCHED };
-
-/* A datagram of `n` bytes, of which those of the piece lie together; what it is. */
-__attribute__((noinline)) int resolver_look(struct resolver *resolver, struct workspace *work,
-					    const struct piece *piece, __u64 n)
-{
-	struct protocol_window *window;
-	__u64 size;
-
-	if (!resolver || !work || !piece)
-		return DATAGRAM_OTHER;
-	window = &work->window;
-	size = piece->left < n ? piece->left : n;
-	if (size > RESOLVER_SEEN)
-		size = RESOLVER_SEEN;
-	if (!size || exchange_read(window->bytes, size, piece->at) < 0)
-		return DATAGRAM_OTHER;
-	window->n = size;
-	window->left = n;
-	window->operation = PROTOCOL_NONE;
-	window->from_client = !piece->from_server;
-	window->datagram = 1;
-	if (resolver->kind == RESOLVER_UNKNOWN)
-		resolver_tell(resolver, window);
-	if (resolver->kind != RESOLVER_ASKS)
-		return DATAGRAM_OTHER;
-	work->step = (struct protocol_step){ 0 };
-	dns_datagram(window, &work->step);
-	if (work->step.events & PROTOCOL_REQUEST) {
-		resolver_ask(resolver, &work->step, piece->now_ns);
-		return DATAGRAM_ASKS;
-	}
-	if (!(work->step.events & PROTOCOL_RESPONSE))
-		return DATAGRAM_OTHER;
-	return resolver_hear(resolver, &work->step, piece->now_ns) ? DATAGRAM_ANSWERS
-								   : DATAGRAM_UNMATCHED;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Room for one look at a call, and how parsers get at the bytes. */
+/* Where what a call moved is laid out to be looked at. */
 #pragma once
 
 #include <linux/bpf.h>

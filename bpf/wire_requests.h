@@ -121,7 +121,7 @@ struct wire_asked {
 struct wire_exchange {
 	__u64 cgroup; /* whose it is */
 	__u64 socket; /* address of the kernel's structure */
-	__u64 files;  /* a table of descriptors, by its address, in which `fd` was the socket's */
+	__u64 files;  /* address of a table of descriptors, where `fd` was the socket's */
 	__u32 slot;
 	__u32 lock;
 	__u8 side;
