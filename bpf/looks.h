@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/exchanges.h"
+#include "bpf/routes.h"
 #include "bpf/scratches.h"
 #include "bpf/system_calls.h"
 #include "bpf/transfers.h"
@@ -88,6 +89,7 @@ static __always_inline void look_through(struct exchange *x, struct scratch *scr
 		from_server = 0;
 	}
 	scratch->piece.from_server = from_server;
+	route_expect(x->known.side == WIRE_SIDE_SERVER ? x->known.slot : 0);
 	looking.stream = &x->streams[either(from_server)];
 	/* Most often one step does; a loop costs more than that. */
 	if (scratch->piece.left)

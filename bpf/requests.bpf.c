@@ -14,6 +14,8 @@
 /* Before http1.h, which reads them in any case otherwise. */
 const volatile bool traces_wanted;
 #define HTTP1_TRACES traces_wanted
+#define HTTP1_ROUTES routes_wanted
+#include "bpf/routes.h"
 
 #include "bpf/cpus.h"
 #include "bpf/current.h"

@@ -51,8 +51,7 @@ static __always_inline bool sample_wanted(__u32 side, __u32 protocol, __u32 oper
 	if (!watch || !sampled->slot)
 		return false;
 	watch_turn(watch, sampled->ended_ns);
-	sampled->key =
-		wire_request_key(side, protocol, operation, wire_request_status(protocol, status));
+	sampled->key = answer_key(side, protocol, operation, wire_request_status(protocol, status));
 	if (sampled->why == WIRE_SAMPLE_UNANSWERED || wire_request_failed(side, protocol, status))
 		return watch_take(&watch->n_failed);
 	if (ns < slow_ns || ns >> WATCH_SHIFT <= watch->mark)

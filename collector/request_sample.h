@@ -25,6 +25,7 @@ struct request_sample {
 	const char *why;  /* "slow", "failed", "unanswered" */
 	const char *side; /* "client", "server" */
 	const char *protocol, *operation;
+	const char *route;		      /* of HTTP, for a server */
 	const char *status;		      /* of HTTP; "" for others, and without an answer */
 	const char *error;		      /* of others */
 	const char *peer;		      /* address of the other end */

@@ -7,6 +7,7 @@
 
 #include "bpf/protocols/protocol.h"
 #include "bpf/wire_http1.h"
+#include "bpf/wire_routes.h"
 
 enum http1_phase { HTTP1_START, HTTP1_HEADERS, HTTP1_CHUNK, HTTP1_TRAILERS };
 
@@ -17,6 +18,7 @@ struct http1_side {
 	__u8 chunked;
 	__u8 in_line; /* the window begins within a line that means nothing */
 	__u8 method;
+	__u16 route; /* its number */
 };
 
 enum { HTTP1_TRACE_WORDS = 3 };
@@ -35,6 +37,17 @@ struct http1_state {
 /* Whether they are read: requests.bpf.c has a constant of the collector's. */
 #ifndef HTTP1_TRACES
 #define HTTP1_TRACES 1
+#endif
+
+/* Whether requests have routes: the same, and the function is the kernel's alone. */
+#ifndef HTTP1_ROUTES
+#define HTTP1_ROUTES 0
+PROTOCOL_INLINE __u32 http1_route(const struct protocol_window *window, __u32 at)
+{
+	(void)window;
+	(void)at;
+	return ROUTE_NONE;
+}
 #endif
 
 _Static_assert(sizeof(struct http1_state) <= sizeof(struct protocol_state), "too large");
@@ -269,6 +282,7 @@ PROTOCOL_FUNCTION int http1_end_of_head(const struct protocol_window *window,
 {
 	struct http1_side *side;
 	bool server, bodiless = false;
+	__u32 method = 0;
 
 	if (!window || !state || !step)
 		return PROTOCOL_FOREIGN;
@@ -280,13 +294,18 @@ PROTOCOL_FUNCTION int http1_end_of_head(const struct protocol_window *window,
 			http1_forget_trace(state);
 		step->events = PROTOCOL_REQUEST;
 		step->operation = side->method;
+		if (HTTP1_ROUTES)
+			step->operation |= side->route << ROUTE_METHOD_BITS;
 	} else {
 		if (window->operation == PROTOCOL_UNKNOWN)
 			return PROTOCOL_FOREIGN;
+		method = window->operation;
+		if (HTTP1_ROUTES)
+			method &= (1 << ROUTE_METHOD_BITS) - 1;
 		bodiless = side->status < 200 || side->status == HTTP1_NO_CONTENT ||
-			   side->status == HTTP1_NOT_MODIFIED || window->operation == HTTP1_HEAD;
+			   side->status == HTTP1_NOT_MODIFIED || method == HTTP1_HEAD;
 		state->upgraded = side->status == HTTP1_SWITCHING ||
-				  (window->operation == HTTP1_CONNECT && side->status / 100 == 2);
+				  (method == HTTP1_CONNECT && side->status / 100 == 2);
 		bodiless |= state->upgraded;
 		step->status = side->status;
 	}
@@ -372,6 +391,8 @@ PROTOCOL_FUNCTION int http1_first(const struct protocol_window *window, struct h
 		side->method = http1_method(window, &size);
 		if (!size)
 			return PROTOCOL_FOREIGN;
+		if (HTTP1_ROUTES)
+			side->route = http1_route(window, size + 1);
 	} else {
 		side->status = http1_status(window);
 		if (!http1_is_answer(window) || !side->status || window->n < 13)

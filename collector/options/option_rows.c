@@ -433,6 +433,18 @@ const struct option_row option_rows[] = {
 	  .placeholder = "DURATION",
 	  .group = probes,
 	  .help = "Never tell a request as slow in /api/v1/requests that is quicker than this." },
+	{ .name = "requests.routes",
+	  .type = OPTION_NUMBER,
+	  .offset = AT(requests_routes),
+	  .value = "0",
+	  .max = 100,
+	  .placeholder = "N",
+	  .group = probes,
+	  .help = "Tell HTTP requests that workloads answer by route, too: the path without query, "
+		  "with "
+		  "{id} for numbers, hexadecimal digits, and what is long. A cgroup may name N of "
+		  "them, the rest is _OTHER; 0 leaves paths unread. Takes effect when the probe is "
+		  "opened." },
 	{ .name = "requests.traceparent",
 	  .type = OPTION_BOOL,
 	  .offset = AT(requests_traceparent),

@@ -77,6 +77,7 @@ struct options {
 
 	/* --requests.* */
 	uint64_t requests_slow_ms; /* what is quicker is never told one by one as slow */
+	uint64_t requests_routes;  /* that are named per cgroup; 0: none */
 	bool requests_traceparent; /* ids of traces are read */
 
 	char *config_file; /* "" = none */

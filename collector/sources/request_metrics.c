@@ -3,13 +3,27 @@
 
 #include "collector/sources/connection_metrics.h"
 
+#define HTTP_SERVER_NAME "http_server_request_duration_seconds"
+#define HTTP_SERVER_HELP                                                                           \
+	"Duration of HTTP/1 requests that the workload answered, from the read that "              \
+	"brought the first byte of the request to the write with the last byte of the "            \
+	"answer. Methods and statuses beyond 32 pairs are _OTHER with the class of the "           \
+	"status. With --requests.routes it has the label http_route, too. High values: the "       \
+	"service is slow, or what it calls."
+
+const struct metric request_metric_routed = {
+	.name = HTTP_SERVER_NAME,
+	.help = HTTP_SERVER_HELP,
+	.unit = "seconds",
+	.labels = { "http_request_method", "http_response_status_code", "http_route" },
+	.type = METRIC_HISTOGRAM,
+	.value = VALUE_HISTOGRAM,
+};
+
 const struct metric request_metrics[N_REQUEST_METRICS] = {
 	[HTTP_SERVER] = {
-		.name = "http_server_request_duration_seconds",
-		.help = "Duration of HTTP/1 requests that the workload answered, from the read that "
-			"brought the first byte of the request to the write with the last byte of the "
-			"answer. Methods and statuses beyond 32 pairs are _OTHER with the class of the "
-			"status. High values: the service is slow, or what it calls.",
+		.name = HTTP_SERVER_NAME,
+		.help = HTTP_SERVER_HELP,
 		.unit = "seconds",
 		.labels = { "http_request_method", "http_response_status_code" },
 		.type = METRIC_HISTOGRAM,

@@ -24,3 +24,5 @@ enum request_metric {
 };
 
 extern const struct metric request_metrics[N_REQUEST_METRICS];
+/* HTTP_SERVER with --requests.routes. */
+extern const struct metric request_metric_routed;

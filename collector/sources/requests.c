@@ -20,6 +20,7 @@
 #include "collector/sources/requests_in_flight.h"
 #include "collector/sources/requests_names.h"
 #include "collector/sources/requests_programs.h"
+#include "collector/sources/requests_routes.h"
 #include "collector/sources/requests_samples.h"
 
 /* The generated skeleton is no code of ours: its style is not to be checked. */
@@ -62,6 +63,7 @@ struct state {
 	struct slots *slots;
 	struct request_samples *samples;
 	struct request_edges edges;
+	struct request_routes routes;
 	enum probe_mode mode;
 	struct requests__bss *shared; /* mapped; the programs write it */
 	size_t shared_size;
@@ -73,6 +75,7 @@ static void requests_close(void *opened)
 
 	samples_free(state->samples);
 	request_edges_close(&state->edges);
+	request_routes_close(&state->routes);
 	if (state->shared)
 		munmap(state->shared, state->shared_size);
 	requests__destroy(state->skeleton);
@@ -91,10 +94,14 @@ static int set_entries(struct bpf_map *map, uint64_t memory)
 static int requests_prepare(const struct probe_setup *setup, void *preparing,
 			    struct bpf_object **ret_object)
 {
+	struct state *state = preparing;
+
+	state->routes.slots = setup->slots;
+	state->routes.each = setup->options->requests_routes;
 	const uint64_t memory = probe_memory(setup) * 3 / 16;
 	const uint64_t counters = (uint64_t)slots_number(setup->slots) * 8 *
 					  (WIRE_REQUEST_TALLIES + WIRE_PROTOCOLS_MAX) +
-				  SAMPLES_MEMORY;
+				  SAMPLES_MEMORY + request_routes_memory(&state->routes);
 	const uint64_t rest = memory / 2 > counters ? memory / 2 - counters : 0;
 	const struct histograms_size histograms = {
 		.key_groups = WIRE_PROTOCOLS_MAX,
@@ -110,7 +117,6 @@ static int requests_prepare(const struct probe_setup *setup, void *preparing,
 		.memory = 0, /* one shard */
 		.interrupts = true,
 	};
-	struct state *state = preparing;
 
 	state->skeleton = requests__open();
 	if (!state->skeleton)
@@ -123,6 +129,7 @@ static int requests_prepare(const struct probe_setup *setup, void *preparing,
 	state->skeleton->rodata->edges_wanted = setup->lender != NULL;
 	state->edges.lender = setup->lender;
 	int err = setup->lender ? connections_lend(setup->lender, *ret_object) : 0;
+	err = err ? err : request_routes_prepare(&state->routes, *ret_object);
 	err = err ? err : set_entries(state->skeleton->maps.exchanges, memory / 16 * 7);
 	err = err ? err : set_entries(state->skeleton->maps.resolvers, memory / 16);
 	err = err ? err
@@ -140,7 +147,15 @@ static int requests_start(void *opened)
 		return -errno;
 	state->edges.program = state->skeleton->progs.look_at_edge;
 	state->edges.sockets = state->skeleton->maps.connections;
-	return samples_new(bpf_map__fd(state->skeleton->maps.samples), &state->samples);
+	int err = request_routes_start(&state->routes, state->skeleton->obj);
+	return err ? err : samples_new(bpf_map__fd(state->skeleton->maps.samples), &state->samples);
+}
+
+static void requests_retire(void *opened)
+{
+	struct state *state = opened;
+
+	request_routes_retire(&state->routes);
 }
 
 static void requests_fetch(void *opened)
@@ -185,7 +200,11 @@ static unsigned requests_losses(const void *opened, struct probe_loss losses[PRO
 		.reason = "pairs",
 		.n = __atomic_load_n(&state->shared->edges_lost, __ATOMIC_RELAXED),
 	};
-	return 2;
+	losses[2] = (struct probe_loss){
+		.reason = "routes",
+		.n = __atomic_load_n(&state->shared->routes_lost, __ATOMIC_RELAXED),
+	};
+	return 3;
 }
 
 static const struct probe probe = {
@@ -196,6 +215,7 @@ static const struct probe probe = {
 	.prepare = requests_prepare,
 	.start = requests_start,
 	.close = requests_close,
+	.retire = requests_retire,
 	.fetch = requests_fetch,
 	.set_mode = requests_set_mode,
 	.wanted = requests_wanted,
@@ -229,8 +249,10 @@ static void add_duration(void *context, const struct histogram_reading *reading)
 		operation_name(protocol, operation),
 		http ? http_status_name(&adding->snapshot->arena, status)
 		     : error_name(&adding->snapshot->arena, protocol, status),
+		request_route_name(&adding->state->routes, &adding->snapshot->arena, key.route),
 	};
 	const size_t skip = http || dns; /* these families are of one protocol each */
+	const bool routes = adding->state->routes.each;
 	const unsigned metric = http  ? (client ? HTTP_CLIENT : HTTP_SERVER)
 				: dns ? DNS_CLIENT
 				      : (client ? DB_CLIENT : DB_SERVER);
@@ -243,10 +265,11 @@ static void add_duration(void *context, const struct histogram_reading *reading)
 	histogram->exemplars =
 		samples_exemplars(adding->state->samples, reading->workload, reading->key,
 				  adding->snapshot, &histogram->n_exemplars);
-	family_add_histogram(
-		adding->snapshot, &adding->families[metric], reading->workload,
-		snapshot_labels(adding->snapshot, ARRAY_SIZE(labels) - skip, labels + skip),
-		histogram);
+	family_add_histogram(adding->snapshot, &adding->families[metric], reading->workload,
+			     snapshot_labels(adding->snapshot,
+					     3 - skip + (metric == HTTP_SERVER && routes),
+					     labels + skip),
+			     histogram);
 }
 
 /* Also 0, beside the other: so that their ratio is there. */
@@ -345,9 +368,11 @@ static int requests_collect(void *opened, struct collection *collection, struct 
 		.families = families,
 	};
 
+	if (state->routes.each)
+		families[HTTP_SERVER].metric = &request_metric_routed;
 	/* Who is at the other end of a sample is found on the way. */
 	int err = request_edges_read(&state->edges, collection->snapshot, families);
-	samples_show(state->samples, state->slots, collection->snapshot);
+	samples_show(state->samples, state->slots, &state->routes, collection->snapshot);
 	/* Counters that stand still would say that there are no requests. */
 	if (state->mode != PROBE_COUNT)
 		histograms_read(state->parts.histograms, add_duration, &adding);

@@ -104,12 +104,19 @@ struct request_key request_key(uint32_t key)
 	const unsigned operation = key >> WIRE_REQUEST_STATUS_BITS;
 	const unsigned protocol = operation >> WIRE_REQUEST_OPERATION_BITS;
 
-	return (struct request_key){
-		.side = protocol >> WIRE_REQUEST_PROTOCOL_BITS,
+	struct request_key ret = {
+		.side = protocol >> WIRE_REQUEST_PROTOCOL_BITS & 3,
 		.protocol = protocol & ((1U << WIRE_REQUEST_PROTOCOL_BITS) - 1),
 		.operation = operation & ((1U << WIRE_REQUEST_OPERATION_BITS) - 1),
 		.status = key & ((1U << WIRE_REQUEST_STATUS_BITS) - 1),
 	};
+
+	if (ret.protocol != WIRE_PROTOCOL_http1)
+		return ret;
+	ret.route = wire_request_route(key);
+	ret.operation &= (1U << ROUTE_METHOD_BITS) - 1;
+	ret.status &= WIRE_STATUS_CLASS | 0x3ff;
+	return ret;
 }
 
 const char *protocol_name(unsigned protocol)

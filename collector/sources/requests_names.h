@@ -12,6 +12,7 @@ struct arena;
 /* What stands in a key of bpf/wire_requests.h. */
 struct request_key {
 	unsigned side, protocol, operation, status;
+	unsigned route; /* number; of HTTP alone */
 };
 struct request_key request_key(uint32_t key);
 

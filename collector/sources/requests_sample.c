@@ -73,6 +73,7 @@ void sample_describe(const struct kept_sample *kept, const struct workload *work
 		.side = key.side == WIRE_SIDE_CLIENT ? "client" : "server",
 		.protocol = protocol_name(key.protocol),
 		.operation = operation_name(key.protocol, key.operation),
+		.route = "",
 		.status = http && answered ? http_status_name(arena, key.status) : "",
 		.error = !http && answered ? error_name(arena, key.protocol, key.status) : "",
 		.peer = peer_text(sample, arena),

@@ -9,6 +9,8 @@
 #include "collector/probes/slots.h"
 #include "collector/snapshot.h"
 #include "collector/sources/requests_kept.h"
+#include "collector/sources/requests_names.h"
+#include "collector/sources/requests_routes.h"
 #include "collector/sources/requests_sample.h"
 
 const char *const sample_drops[SAMPLE_DROPS] = {
@@ -98,7 +100,7 @@ static void forget_gone(struct request_samples *samples, const struct slots *slo
 
 /* Those of workloads that are not shown are there all the same, without one. */
 void samples_show(struct request_samples *samples, const struct slots *slots,
-		  struct snapshot *snapshot)
+		  const struct request_routes *routes, struct snapshot *snapshot)
 {
 	struct request_sample *shown;
 	bool *has;
@@ -118,6 +120,8 @@ void samples_show(struct request_samples *samples, const struct slots *slots,
 			continue;
 		struct request_sample *sample = &shown[snapshot->n_requests++];
 		sample_describe(kept, workload, peer, &snapshot->arena, sample);
+		sample->route = request_route_name(routes, &snapshot->arena,
+						   request_key(kept->sample.key).route);
 		kept->shown = sample;
 		has[workload->index] = true;
 	}

@@ -10,6 +10,7 @@
 #include "bpf/wire_samples.h"
 
 struct exemplar;
+struct request_routes;
 struct request_samples;
 struct slots;
 struct snapshot;
@@ -33,7 +34,7 @@ void samples_free(struct request_samples *samples);
 void samples_fetch(struct request_samples *samples);
 /* Finds whose they are, forgets those whose workload is gone, and tells all in snapshot->requests. */
 void samples_show(struct request_samples *samples, const struct slots *slots,
-		  struct snapshot *snapshot);
+		  const struct request_routes *routes, struct snapshot *snapshot);
 /*
  * Those of one histogram (key as in bpf/wire_requests.h) as exemplars by ascending value, in the snapshot's arena:
  * after samples_show(). NULL: there is none.

@@ -54,12 +54,13 @@ static json_t *describe_peer(const struct request_sample *sample)
 
 static json_t *describe_request(const struct request_sample *sample)
 {
-	json_t *json = json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:f}", "number",
-				 json_count(sample->number), "time", json_time(sample->time_ms),
-				 "why", sample->why, "side", sample->side, "protocol",
-				 sample->protocol, "operation", json_text(sample->operation),
-				 "status", json_text(sample->status), "error",
-				 json_text(sample->error), "duration_seconds", sample->seconds);
+	json_t *json =
+		json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:f}", "number",
+			  json_count(sample->number), "time", json_time(sample->time_ms), "why",
+			  sample->why, "side", sample->side, "protocol", sample->protocol,
+			  "operation", json_text(sample->operation), "route",
+			  json_text(sample->route), "status", json_text(sample->status), "error",
+			  json_text(sample->error), "duration_seconds", sample->seconds);
 
 	json_object_set_new(json, "thread",
 			    json_pack("{s:o, s:o, s:o}", "on_cpu_seconds", part(&sample->run),

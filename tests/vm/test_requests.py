@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # tests/run: plain timeout=600
 """Requests of real containers: who answered them, on edges and one by one, over the bridge and at a service
-address that is nobody's; and those that come from outside."""
+address that is nobody's; their routes; and those that come from outside."""
 
 import bed as beds
+import support
 from bed import number, require
 from test_connections import containers
 from test_api import ask
@@ -68,6 +69,18 @@ def check_peers(bed, client, server):
         require(found == {(peer.cgroup, "container")}, f"{name}: {found}")
 
 
+def check_routes(bed, client, server):
+    """As curl asks and busybox answers: the ids of paths are one route, and no query is told."""
+    for number in range(MISSING):
+        fetch(bed, client, 1, f"{server.address}/users/{number}?token=secret")
+    text = bed.get("/metrics").text
+    found = {(s.labels["http_response_status_code"], s.labels["http_route"]): int(s.value)
+             for s in beds.series_of(support.parse_text(text), "http_server_request_duration_seconds_count", server.cgroup)}
+    require(found.get(("404", "/users/{id}")) == MISSING, f"routes: {found}")
+    require({route for _, route in found} == {"/users/{id}", "/file", "/nothing"}, f"routes: {found}")
+    require("secret" not in text + bed.get("/api/v1/requests?limit=1000").text, "a query is told")
+
+
 def check_outside(bed):
     """This test's own scrapes come from another host."""
     cgroup = "/system.slice/tallyman.service"
@@ -91,9 +104,12 @@ def test(bed):
         check_map(bed, client, server)
     with bed.check("docker", "peers of single requests"):
         check_peers(bed, client, server)
+    with bed.check("docker", "routes"):
+        check_routes(bed, client, server)
     with bed.check("exporter", "requests from outside"):
         check_outside(bed)
 
 
 if __name__ == "__main__":
-    beds.main(test, beds.only("connections", "requests") + " --collector.requests --probe.max-memory=96 --web.min-scrape-interval=0s")
+    beds.main(test, beds.only("connections", "requests") + " --collector.requests --requests.routes=10 --probe.max-memory=96 "
+              "--web.min-scrape-interval=0s")
