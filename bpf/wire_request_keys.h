@@ -69,7 +69,8 @@ static inline __u32 wire_request_class(__u32 protocol, __u32 status)
 static inline __u32 wire_request_key(__u32 side, __u32 protocol, __u32 operation, __u32 status)
 {
 	return ((side << WIRE_REQUEST_PROTOCOL_BITS | protocol) << WIRE_REQUEST_OPERATION_BITS |
-		(operation & 0xff)) << WIRE_REQUEST_STATUS_BITS |
+		(operation &
+		 0xff)) << WIRE_REQUEST_STATUS_BITS |
 	       (status & 0xffff);
 }
 

@@ -132,7 +132,8 @@ static void keys_have_room_for_routes(void **state)
 {
 	(void)state;
 	for (uint32_t number = 0; number < ROUTES_MAX; number++) {
-		uint32_t key = wire_routed_key(WIRE_SIDE_SERVER, 9 | number << ROUTE_METHOD_BITS, 999);
+		uint32_t key =
+			wire_routed_key(WIRE_SIDE_SERVER, 9 | number << ROUTE_METHOD_BITS, 999);
 
 		assert_int_equal(wire_request_route(key), number);
 		assert_int_equal(key & 0x3ff, 999);
