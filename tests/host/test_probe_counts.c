@@ -101,7 +101,10 @@ static uint64_t *words_of(const struct opened *opened, const char *directory, ui
 
 static void cells_go_beyond_32_bits(void **state)
 {
-	enum { EVENTS = 1, FIRST_CELL };
+	enum {
+		EVENTS = offsetof(struct wire_histogram, events) / sizeof(uint64_t),
+		FIRST_CELL = offsetof(struct wire_histogram, cells) / sizeof(uint64_t),
+	};
 	const uint64_t nearly = (UINT64_C(1) << 32) - 10;
 	uint64_t events = 0, timed = 0;
 	struct opened opened;

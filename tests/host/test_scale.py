@@ -30,8 +30,8 @@ def crowd():
 
 
 def exporter(top, limit):
-    """One that may open so many files, and looks at the crowd alone."""
-    return support.Daemon("--web.min-scrape-interval=0s", f"--path.cgroupfs={top.path}",
+    """One that may open so many files, and looks at the crowd alone. Records would need hardly any."""
+    return support.Daemon("--web.min-scrape-interval=0s", f"--path.cgroupfs={top.path}", "--cgroups.fast-path=off",
                           through=["prlimit", f"--nofile={limit}:{limit}", "--"])
 
 
