@@ -43,6 +43,9 @@ enum {
 	N_TIMES = 8,	 /* states, and behind them the time that the CPU was not idle */
 };
 
+/* A copy of one CPU's. Not on the stack, which Linux 6.1 finds too large with it. */
+__u64 cpu_bytes[CPU_BYTES / 8];
+
 /* What the CPUs have that is not yet in a total. */
 struct unfolded {
 	__u32 states;		/* a bit for each in which tasks are */
@@ -91,11 +94,10 @@ static __always_inline bool find_unfolded(__u64 base, struct unfolded *unfolded)
 	if (times + N_TIMES * 4 > CPU_BYTES || times_prev + N_TIMES * 4 > CPU_BYTES)
 		return false;
 	for (__u32 i = 0; i < n_cpus && i < RECORD_CPUS_MAX; i++) {
-		__u64 bytes[CPU_BYTES / 8];
-		void *cpu = bytes;
+		void *cpu = cpu_bytes;
 
-		if (bpf_probe_read_kernel(bytes, sizeof(bytes), (void *)(base + cpu_offsets[i])) <
-		    0)
+		if (bpf_probe_read_kernel(cpu_bytes, sizeof(cpu_bytes),
+					  (void *)(base + cpu_offsets[i])) < 0)
 			return false;
 		unfolded->states |= *(__u32 *)(cpu + state_mask);
 		add_cpu(unfolded, cpu, times, times_prev);
